@@ -1,0 +1,121 @@
+"""Codecs that can be forwarded: their names, parameters and key frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MIME_TYPES = {
+    "opus": "audio/opus",
+    "VP8": "video/vp8",
+    "VP9": "video/vp9",
+    "H264": "video/h264",
+    "AV1": "video/av1",
+    "H265": "video/h265",
+}
+PUBLISH_MIME_TYPES = tuple(MIME_TYPES.values())
+_MATCHED_PARAMETERS = ("profile-id", "packetization-mode", "profile-level-id", "profile")
+
+
+@dataclass(frozen=True)
+class Codec:
+    """One codec of a media section: SDP name, clock rate (and channels), parameters."""
+
+    name: str
+    clock: str
+    parameters: str = ""
+
+    @property
+    def mime_type(self) -> str:
+        """The MIME type as LiveKit spells it."""
+        return MIME_TYPES[self.name]
+
+    @property
+    def clock_rate(self) -> int:
+        """Ticks of the RTP timestamp per second."""
+        return int(self.clock.split("/")[0])
+
+    def matched_parameters(self) -> dict[str, str]:
+        """Return the parameters by which two payload types of a codec differ."""
+        pairs = (part.partition("=") for part in self.parameters.replace(" ", "").split(";"))
+        return {name: value for name, _, value in pairs if name in _MATCHED_PARAMETERS}
+
+
+class PayloadTypes:
+    """Payload types for the offers this server makes: one codec, one number, everywhere.
+
+    A number shared by all subscribers lets one packet be written once for all of them.
+    """
+
+    _POOL = (*range(96, 111), *range(112, 128), *range(35, 64))
+    _OPUS = 111
+
+    def __init__(self) -> None:
+        self._numbers: dict[Codec, int] = {}
+
+    def number(self, codec: Codec) -> int:
+        """Return the payload type of `codec`; numbers of rare codecs are reused at last."""
+        if codec.name == "opus":
+            return self._OPUS
+        if codec not in self._numbers:
+            if len(self._numbers) >= len(self._POOL):
+                self._numbers.pop(next(iter(self._numbers)))
+            taken = set(self._numbers.values())
+            self._numbers[codec] = next(n for n in self._POOL if n not in taken)
+        return self._numbers[codec]
+
+
+def is_key_frame(codec_name: str, packet: bytes, offset: int) -> bool:
+    """Return whether the RTP payload at `offset` starts a frame that needs no other.
+
+    Sources: RFC 7741 (VP8), RFC 9628 (VP9), RFC 6184 (H.264), RFC 7798 (H.265), and the
+    AV1 RTP specification, section 4.4 (the N bit of the aggregation header).
+    """
+    try:
+        return _KEY_FRAME[codec_name](packet, offset)
+    except (IndexError, KeyError):
+        return False
+
+
+def _vp8(p: bytes, o: int) -> bool:
+    first = p[o]
+    if not first & 0x10 or first & 7:
+        return False
+    o += 1
+    if first & 0x80:
+        extension = p[o]
+        o += 1
+        if extension & 0x80:
+            o += 2 if p[o] & 0x80 else 1
+        o += bool(extension & 0x40) + bool(extension & 0x30)
+    return not p[o] & 1
+
+
+def _vp9(p: bytes, o: int) -> bool:
+    return not p[o] & 0x40 and bool(p[o] & 0x08)
+
+
+def _h264(p: bytes, o: int) -> bool:
+    kind = p[o] & 31
+    if kind == 24:
+        return p[o + 3] & 31 in (5, 7)
+    if kind == 28:
+        return bool(p[o + 1] & 0x80) and p[o + 1] & 31 in (5, 7)
+    return kind in (5, 7)
+
+
+def _h265(p: bytes, o: int) -> bool:
+    kind = (p[o] >> 1) & 63
+    if kind == 48:
+        kind = (p[o + 4] >> 1) & 63
+    elif kind == 49:
+        if not p[o + 2] & 0x80:
+            return False
+        kind = p[o + 2] & 63
+    return 16 <= kind <= 21 or kind in (32, 33, 34)
+
+
+def _av1(p: bytes, o: int) -> bool:
+    return bool(p[o] & 0x08)
+
+
+_KEY_FRAME = {"VP8": _vp8, "VP9": _vp9, "H264": _h264, "H265": _h265, "AV1": _av1}

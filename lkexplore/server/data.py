@@ -1,0 +1,212 @@
+"""Data packets and data tracks: from one participant's channels to the others'."""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from typing import TYPE_CHECKING
+
+from google.protobuf.message import DecodeError
+from livekit.protocol import models as m
+from livekit.protocol import rtc
+
+from .ids import DATA_TRACK, new_sid
+
+if TYPE_CHECKING:
+    from .participant import Participant
+    from .transport import Channel, Transport
+
+RELIABLE, LOSSY, DATA_TRACKS = "_reliable", "_lossy", "_data_track"
+LABELS = (RELIABLE, LOSSY, DATA_TRACKS)
+_MAX_PENDING = 256
+_MAX_HANDLE = 0xFFFF
+_NAME_LENGTH = 256
+
+_Response = rtc.RequestResponse
+
+
+class DataRelay:
+    """A participant's data: what it sends goes to others, what others send goes out here.
+
+    Parameters
+    ----------
+    participant : Participant
+        Whose data.
+    incoming, outgoing : Transport
+        The same one with a single peer connection.
+    """
+
+    def __init__(self, participant: Participant, incoming: Transport, outgoing: Transport) -> None:
+        self._participant = participant
+        self._incoming, self._outgoing = incoming, outgoing
+        self._pending: deque[bytes] = deque(maxlen=_MAX_PENDING)
+        self._open: set[str] = set()
+        self.last_sequence = 0
+        self.dropped = 0
+        self.tracks: dict[int, m.DataTrackInfo] = {}
+        self._handles: dict[tuple[str, int], int] = {}
+
+    def start(self, transport: Transport, remote_port: int) -> None:
+        """Begin data on a transport; a client with two of them expects us to open channels."""
+        data = transport.start_data(remote_port)
+        data.on_message = self.on_message
+        if transport is self._outgoing:
+            data.on_channel = self._on_channel
+        if transport is self._outgoing and transport is not self._incoming:
+            data.open(RELIABLE)
+            data.open(LOSSY, ordered=False, max_retransmits=0)
+            data.open(DATA_TRACKS, ordered=False, max_retransmits=0)
+
+    def _on_channel(self, channel: Channel) -> None:
+        """Note that a channel is open, and send what had to wait for it."""
+        self._open.add(channel.label)
+        if channel.label != RELIABLE:
+            return
+        waiting, self._pending = self._pending, deque(maxlen=_MAX_PENDING)
+        for payload in waiting:
+            self.send(RELIABLE, payload)
+
+    def on_message(self, label: str, payload: bytes) -> None:
+        """Pass on one message of the participant."""
+        if not self._participant.permission.can_publish_data:
+            return
+        if label == DATA_TRACKS:
+            self._relay_data_track(payload)
+        elif label in (RELIABLE, LOSSY):
+            self._relay_packet(label, payload)
+
+    def _relay_packet(self, label: str, payload: bytes) -> None:
+        try:
+            packet = m.DataPacket.FromString(payload)
+        except DecodeError:
+            return
+        sender = self._participant
+        if label == RELIABLE and packet.sequence:
+            self.last_sequence = max(self.last_sequence, packet.sequence)
+        to = set(packet.destination_identities)
+        sids: set[str] = set()
+        if packet.WhichOneof("value") == "user":
+            to |= set(packet.user.destination_identities)
+            sids = set(packet.user.destination_sids)
+            packet.user.participant_identity = sender.identity
+            packet.user.participant_sid = sender.sid
+        packet.participant_identity, packet.participant_sid = sender.identity, sender.sid
+        out = packet.SerializeToString()
+        for other in sender.room.others(sender):
+            if not (to or sids) or other.identity in to or other.sid in sids:
+                other.data.send(label, out)
+
+    def send(self, label: str, payload: bytes) -> bool:
+        """Send one message to the participant; return whether it is on its way.
+
+        A lossy message that finds no room is dropped and counted. A reliable one waits
+        for its channel to open.
+        """
+        data = self._outgoing.data
+        if data is not None and label in self._open:
+            if data.send(label, payload):
+                return True
+        elif label == RELIABLE and len(self._pending) < _MAX_PENDING:
+            self._pending.append(payload)
+            return True
+        self.dropped += 1
+        return False
+
+    def publish_track(self, request: rtc.PublishDataTrackRequest, limit: int) -> None:
+        """Announce a data track, or say why not."""
+        reason, text = self._refusal(request, limit)
+        if reason is not None:
+            self._participant.send(
+                request_response=_Response(reason=reason, message=text, publish_data_track=request)
+            )
+            return
+        info = m.DataTrackInfo(
+            pub_handle=request.pub_handle,
+            sid=new_sid(DATA_TRACK, 10),
+            name=request.name,
+            encryption=request.encryption,
+        )
+        for optional in ("frame_encoding", "schema"):
+            if request.HasField(optional):
+                getattr(info, optional).CopyFrom(getattr(request, optional))
+        self.tracks[request.pub_handle] = info
+        self._participant.send(publish_data_track_response=rtc.PublishDataTrackResponse(info=info))
+        self._participant.announce()
+
+    def _refusal(
+        self, request: rtc.PublishDataTrackRequest, limit: int
+    ) -> tuple[_Response.Reason | None, str]:
+        if not self._participant.permission.can_publish_data:
+            return _Response.NOT_ALLOWED, "does not have permission to publish data"
+        if not 0 < request.pub_handle <= _MAX_HANDLE:
+            return _Response.INVALID_HANDLE, "handle should be > 0 AND < 65536"
+        if not 0 < len(request.name) <= _NAME_LENGTH:
+            text = f"name should not be empty and should not exceed {_NAME_LENGTH} characters"
+            return _Response.INVALID_NAME, text
+        if request.pub_handle in self.tracks:
+            return _Response.DUPLICATE_HANDLE, "a data track with same handle already exists"
+        if any(info.name == request.name for info in self.tracks.values()):
+            return _Response.DUPLICATE_NAME, "a data track with same name already exists"
+        if len(self.tracks) >= limit:
+            return _Response.LIMIT_EXCEEDED, f"at most {limit} data tracks"
+        return None, ""
+
+    def unpublish_track(self, request: rtc.UnpublishDataTrackRequest) -> None:
+        """Withdraw a data track."""
+        info = self.tracks.pop(request.pub_handle, None)
+        if info is None:
+            response = _Response(reason=_Response.NOT_FOUND, unpublish_data_track=request)
+            self._participant.send(request_response=response)
+            return
+        self._participant.send(
+            unpublish_data_track_response=rtc.UnpublishDataTrackResponse(info=info)
+        )
+        self._participant.announce()
+
+    def update_subscriptions(self, request: rtc.UpdateDataSubscription) -> None:
+        """Subscribe to data tracks or leave them, and tell the handles they come under."""
+        published = {
+            info.sid: (other.sid, handle)
+            for other in self._participant.room.others(self._participant)
+            for handle, info in other.data.tracks.items()
+        }
+        for update in request.updates:
+            key = published.get(update.track_sid)
+            if key is None:
+                continue
+            if update.subscribe:
+                self._handles.setdefault(key, self._free_handle())
+            else:
+                self._handles.pop(key, None)
+        self._participant.send(data_track_subscriber_handles=self._handle_table())
+
+    def _free_handle(self) -> int:
+        used = set(self._handles.values())
+        return next(handle for handle in range(1, _MAX_HANDLE + 1) if handle not in used)
+
+    def _handle_table(self) -> rtc.DataTrackSubscriberHandles:
+        table = rtc.DataTrackSubscriberHandles()
+        others = {other.sid: other for other in self._participant.room.participants.values()}
+        for (sid, handle), mine in list(self._handles.items()):
+            publisher = others.get(sid)
+            info = publisher.data.tracks.get(handle) if publisher else None
+            if publisher is None or info is None:
+                del self._handles[sid, handle]
+                continue
+            entry = table.sub_handles[mine]
+            entry.publisher_identity, entry.publisher_sid = publisher.identity, publisher.sid
+            entry.track_sid = info.sid
+        return table
+
+    def _relay_data_track(self, packet: bytes) -> None:
+        """Forward a data track's packet: two bytes of flags, then the handle, are its head."""
+        if len(packet) < 4:
+            return
+        handle = struct.unpack_from("!H", packet, 2)[0]
+        if handle not in self.tracks:
+            return
+        key = (self._participant.sid, handle)
+        for other in self._participant.room.others(self._participant):
+            theirs = other.data._handles.get(key)
+            if theirs is not None:
+                other.data.send(DATA_TRACKS, packet[:2] + struct.pack("!H", theirs) + packet[4:])

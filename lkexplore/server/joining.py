@@ -1,0 +1,101 @@
+"""The requests by which a client joins or comes back: how they are written on the wire.
+
+Older clients put everything into the query of ``/rtc``. Newer ones send ``/rtc/v1`` with
+one message, base64 and maybe gzip, in the parameter ``join_request``.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from google.protobuf.message import DecodeError
+from livekit.protocol import models as m
+from livekit.protocol import rtc
+
+MAX_JOIN_BYTES = 1 << 20
+_GZIP_WINDOW = 31
+
+
+class BadJoinRequest(ValueError):
+    """A join request that cannot be read; its text may be sent to the client."""
+
+
+@dataclass(frozen=True)
+class JoinOptions:
+    """What a client asks for when it joins."""
+
+    single: bool
+    client: m.ClientInfo = field(default_factory=m.ClientInfo)
+    auto_subscribe: bool = True
+    reconnect: bool = False
+    participant_sid: str = ""
+    metadata: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    add_track_requests: tuple[rtc.AddTrackRequest, ...] = ()
+    publisher_offer: rtc.SessionDescription | None = None
+    sync_state: rtc.SyncState | None = None
+
+
+def parse_query(query: Mapping[str, str]) -> JoinOptions:
+    """Return the options of a request to ``/rtc``."""
+    protocol = query.get("client_protocol", "")
+    names = query.get("capabilities", "").split(",")
+    known = m.ClientInfo.Capability
+    return JoinOptions(
+        single=False,
+        client=m.ClientInfo(
+            client_protocol=int(protocol[:4]) if protocol[:4].isdecimal() else 0,
+            capabilities=[n for n in names if n in known.keys()],  # noqa: SIM118
+        ),
+        auto_subscribe=_flag(query.get("auto_subscribe", "1")),
+        reconnect=_flag(query.get("reconnect", "")),
+        participant_sid=query.get("sid", ""),
+    )
+
+
+def parse_join_request(text: str) -> JoinOptions:
+    """Return the options of a request to ``/rtc/v1``.
+
+    Raises
+    ------
+    BadJoinRequest
+        When it is not base64, gzip or protobuf as announced, or too large.
+    """
+    try:
+        padded = text.replace("+", "-").replace("/", "_") + "=" * (-len(text) % 4)
+        wrapped = rtc.WrappedJoinRequest.FromString(base64.urlsafe_b64decode(padded))
+        payload = wrapped.join_request
+        if wrapped.compression == rtc.WrappedJoinRequest.GZIP:
+            payload = _gunzip(payload)
+        request = rtc.JoinRequest.FromString(payload)
+    except (binascii.Error, ValueError, zlib.error, DecodeError) as error:
+        raise BadJoinRequest("the join request cannot be decoded") from error
+    offer = request.publisher_offer if request.HasField("publisher_offer") else None
+    return JoinOptions(
+        single=True,
+        client=request.client_info,
+        auto_subscribe=request.connection_settings.auto_subscribe,
+        reconnect=request.reconnect,
+        participant_sid=request.participant_sid,
+        metadata=request.metadata,
+        attributes=dict(request.participant_attributes),
+        add_track_requests=tuple(request.add_track_requests),
+        publisher_offer=offer,
+        sync_state=request.sync_state if request.HasField("sync_state") else None,
+    )
+
+
+def _gunzip(data: bytes) -> bytes:
+    unpacker = zlib.decompressobj(_GZIP_WINDOW)
+    out = unpacker.decompress(data, MAX_JOIN_BYTES)
+    if unpacker.unconsumed_tail or not unpacker.eof:
+        raise BadJoinRequest("the join request is too large or cut off")
+    return out
+
+
+def _flag(text: str) -> bool:
+    return text in ("1", "true")

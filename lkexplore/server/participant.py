@@ -1,0 +1,294 @@
+"""A participant: its permission, its tracks, its subscriptions, its data, its connection."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from livekit.protocol import models as m
+from livekit.protocol import rtc
+
+from . import rtcp, sdp
+from .codecs import Codec
+from .data import DataRelay
+from .forwarding import PublishedTrack
+from .ids import PARTICIPANT, new_sid
+from .negotiation import DualNegotiator, SingleNegotiator
+from .publishing import Publisher
+from .quality import LinkQuality
+from .session import SignalSession
+from .subscriptions import Subscription, Subscriptions
+from .tokens import Grants
+from .transport import Transport
+from .uplink import Uplink
+
+if TYPE_CHECKING:
+    from .room import Room
+
+_State = m.ParticipantInfo.State
+
+
+class Participant:
+    """One client in one room.
+
+    Parameters
+    ----------
+    room : Room
+        Where it is.
+    grants : Grants
+        What its token allows.
+    client : ClientInfo
+        What it says of itself.
+    auto_subscribe : bool
+        Whether it receives tracks without asking.
+    single : bool
+        Whether it uses one peer connection or two.
+    """
+
+    def __init__(
+        self,
+        room: Room,
+        grants: Grants,
+        client: m.ClientInfo,
+        *,
+        auto_subscribe: bool,
+        single: bool,
+    ) -> None:
+        self.room, self.grants, self.single = room, grants, single
+        self.sid, self.identity = new_sid(PARTICIPANT), grants.identity
+        self.permission = grants.permission()
+        self.info = _participant_info(self.sid, grants, client)
+        self.session: SignalSession | None = None
+        self.closed = False
+        self.track_permission: rtc.SubscriptionPermission | None = None
+        self._gone: asyncio.TimerHandle | None = None
+
+        mux = room.mux
+        self.publisher_transport = Transport(mux, f"{self.identity}/pub")
+        self.subscriber_transport = (
+            self.publisher_transport if single else Transport(mux, f"{self.identity}/sub")
+        )
+        self.uplink = Uplink(self.publisher_transport, room.config.limits.layers_per_track)
+        self.negotiator: SingleNegotiator | DualNegotiator = (
+            SingleNegotiator(self, self.publisher_transport)
+            if single
+            else DualNegotiator(
+                self, self.publisher_transport, self.subscriber_transport, room.payload_types
+            )
+        )
+        self.subscriptions = Subscriptions(
+            self.subscriber_transport, self.negotiator, auto_subscribe
+        )
+        self.publisher = Publisher(self)
+        self.data = DataRelay(self, self.publisher_transport, self.subscriber_transport)
+        self.quality = LinkQuality(self)
+        self._wire()
+
+    def _wire(self) -> None:
+        up, down = self.publisher_transport, self.subscriber_transport
+        up.on_rtp = self.uplink.on_rtp
+        for transport in {up, down}:
+            transport.on_rtcp = self._on_rtcp
+            transport.on_connected = self._on_connected
+            transport.on_closed = self._on_transport_closed
+
+    def _on_rtcp(self, data: bytes) -> None:
+        for packet in rtcp.parse(data):
+            if packet.kind == rtcp.SENDER_REPORT:
+                self.uplink.on_rtcp(packet)
+            self.subscriptions.on_rtcp(packet)
+
+    def _on_connected(self) -> None:
+        if self.info.state != _State.ACTIVE:
+            self.info.state = _State.ACTIVE
+            self.announce()
+        for subscription in self.subscriptions:
+            if subscription.down is not None:
+                subscription.track.request_key_frame()
+
+    def _on_transport_closed(self, reason: str) -> None:
+        if not self.closed:
+            self.remove(m.DisconnectReason.CONNECTION_TIMEOUT)
+
+    # What the room and the signalling use
+
+    @property
+    def hidden(self) -> bool:
+        """Whether others are not told of it."""
+        return bool(self.permission.hidden)
+
+    def may_publish(self, source: int) -> bool:
+        """Return whether tracks of this source may be published."""
+        allowed = self.permission.can_publish_sources
+        if allowed:
+            return source in allowed
+        return bool(self.permission.can_publish)
+
+    def snapshot(self) -> m.ParticipantInfo:
+        """Return what others are told of it now."""
+        info = m.ParticipantInfo()
+        info.CopyFrom(self.info)
+        info.permission.CopyFrom(self.permission)
+        info.tracks.extend(track.info for track in self.uplink.tracks.values())
+        info.data_tracks.extend(self.data.tracks.values())
+        info.is_publisher = bool(info.tracks or info.data_tracks)
+        return info
+
+    def announce(self) -> None:
+        """Tell the room that something about it has changed."""
+        self.info.version += 1
+        self.room.announce(self)
+
+    def send(self, **message: Any) -> None:
+        """Send one signalling message, if its signalling is up."""
+        if self.session is not None:
+            self.session.send(**message)
+
+    # What the negotiator uses
+
+    def start_data(self, transport: Transport, remote_port: int) -> None:
+        """Begin data on a transport."""
+        self.data.start(transport, remote_port)
+
+    def track_for_section(
+        self, section: sdp.MediaSection, payload_type: int, codec: Codec
+    ) -> PublishedTrack | None:
+        """Publish the announced track of a media section."""
+        track = self.publisher.take(section, payload_type, codec, self.room.new_ssrc())
+        if track is None:
+            return None
+        self.uplink.add(track, section.ssrcs())
+        self.announce()
+        self.room.on_published(self, track)
+        return track
+
+    def unpublish(self, track: PublishedTrack) -> None:
+        """Take a track out of the room."""
+        self.uplink.remove(track)
+        self.room.on_unpublished(self, track)
+        if not self.closed:
+            self.announce()
+
+    def subscription_started(self, subscription: Subscription) -> None:
+        """Tell the publisher that somebody receives its track."""
+        track = subscription.track
+        owner = self.room.by_sid(track.publisher_sid)
+        if owner is not None:
+            owner.send(track_subscribed=rtc.TrackSubscribed(track_sid=track.sid))
+
+    # Subscribing
+
+    def consider(self, owner: Participant, track: PublishedTrack) -> None:
+        """Subscribe to a track, if this is wanted and allowed; or leave it, if not."""
+        if not self.subscriptions.wants(track.sid):
+            self.subscriptions.unsubscribe(track.sid)
+            return
+        allowed = bool(self.permission.can_subscribe) and owner.shares(track.sid, self)
+        if allowed:
+            self.subscriptions.subscribe(track)
+            return
+        self.subscriptions.unsubscribe(track.sid)
+        self.send(
+            subscription_permission_update=rtc.SubscriptionPermissionUpdate(
+                participant_sid=owner.sid, track_sid=track.sid, allowed=False
+            )
+        )
+
+    def shares(self, track_sid: str, subscriber: Participant) -> bool:
+        """Return whether this publisher lets `subscriber` receive a track."""
+        rule = self.track_permission
+        if rule is None or rule.all_participants:
+            return True
+        return any(
+            (p.participant_sid == subscriber.sid or p.participant_identity == subscriber.identity)
+            and (p.all_tracks or track_sid in p.track_sids)
+            for p in rule.track_permissions
+        )
+
+    def set_permission(self, permission: m.ParticipantPermission) -> None:
+        """Change what it may do, and take away at once what it may no longer do."""
+        self.permission.CopyFrom(permission)
+        for track in list(self.uplink.tracks.values()):
+            if not self.may_publish(track.info.source):
+                self.send(track_unpublished=rtc.TrackUnpublishedResponse(track_sid=track.sid))
+                self.unpublish(track)
+        for owner, track in self.room.tracks_for(self):
+            self.consider(owner, track)
+        self.announce()
+
+    # Its connection
+
+    def attach(self, session: SignalSession) -> None:
+        """Take over a new signalling connection."""
+        if self._gone is not None:
+            self._gone.cancel()
+            self._gone = None
+        previous, self.session = self.session, session
+        if previous is not None:
+            previous.finish()
+
+    def detach(self, session: SignalSession) -> None:
+        """Wait for the client to come back, after its signalling ended without a goodbye."""
+        if self.session is not session or self.closed:
+            return
+        self.session = None
+        loop = asyncio.get_running_loop()
+        self._gone = loop.call_later(
+            self.room.config.timeouts.resume, self.remove, m.DisconnectReason.SIGNAL_CLOSE
+        )
+
+    def tick(self) -> None:
+        """Do what is due, and notice a client that has gone silent."""
+        self.uplink.tick()
+        timeouts = self.room.config.timeouts
+        patience = timeouts.ice_consent if self.session is not None else timeouts.silent_peer
+        now = time.monotonic()
+        for transport in {self.publisher_transport, self.subscriber_transport}:
+            if transport.state == "connected" and now - transport.last_check > patience:
+                self.remove(m.DisconnectReason.CONNECTION_TIMEOUT)
+                return
+
+    def leave(self, reason: m.DisconnectReason) -> None:
+        """Tell the client to go, and remove it."""
+        action = rtc.LeaveRequest.Action.DISCONNECT
+        self.send(leave=rtc.LeaveRequest(reason=reason, action=action))
+        self.remove(reason)
+
+    def remove(self, reason: m.DisconnectReason) -> None:
+        """Take it out of the room and free everything it holds."""
+        if self.closed:
+            return
+        self.closed = True
+        if self._gone is not None:
+            self._gone.cancel()
+        for track in list(self.uplink.tracks.values()):
+            self.unpublish(track)
+        self.subscriptions.close()
+        self.negotiator.close()
+        for transport in {self.publisher_transport, self.subscriber_transport}:
+            transport.close("participant left")
+        self.info.state, self.info.disconnect_reason = _State.DISCONNECTED, reason
+        self.info.version += 1
+        self.room.on_removed(self)
+        if self.session is not None:
+            self.session.finish()
+
+
+def _participant_info(sid: str, grants: Grants, client: m.ClientInfo) -> m.ParticipantInfo:
+    now = time.time()
+    kinds = m.ParticipantInfo.Kind
+    kind = grants.kind.upper()
+    return m.ParticipantInfo(
+        sid=sid,
+        identity=grants.identity,
+        name=grants.name,
+        metadata=grants.metadata,
+        attributes=dict(grants.attributes),
+        state=_State.JOINED,
+        joined_at=int(now),
+        joined_at_ms=int(now * 1000),
+        client_protocol=client.client_protocol,
+        capabilities=client.capabilities,
+        kind=kind if kind in kinds.keys() else "STANDARD",  # noqa: SIM118
+    )

@@ -1,0 +1,121 @@
+"""Running the server as a process: as a child of a kernel, or by hand.
+
+As a child (``--child``) it reads one line of JSON from standard input, with its keys and
+address, answers with one line on standard output, and ends when its parent does: standard
+input then reaches its end, however the parent died.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+from lkexplore.errors import ServerError
+
+from .config import ServerConfig
+from .server import Server
+
+_PARENT_CHECK_SECONDS = 1.0
+_MAX_LINE = 1 << 16
+
+
+def run_child() -> int:
+    """Serve until the parent process ends; return the exit status.
+
+    Standard input: ``{"keys": {"<key>": "<secret>"}, "host": "127.0.0.1", "port": 0}``.
+    Standard output: ``{"url": "ws://127.0.0.1:<port>"}`` or ``{"error": "<one line>"}``.
+    """
+    # A notebook's interrupt goes to the kernel's whole process group; it is not for the server.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = os.getppid()
+    try:
+        config = _read_config(sys.stdin.buffer.readline(_MAX_LINE))
+        asyncio.run(_serve_child(config, parent))
+    except ServerError as error:
+        _answer({"error": str(error)})
+        return 1
+    return 0
+
+
+def _read_config(line: bytes) -> ServerConfig:
+    try:
+        given = json.loads(line)
+        keys = {str(key): str(secret) for key, secret in given["keys"].items()}
+        return ServerConfig(
+            keys=keys, host=str(given.get("host", "127.0.0.1")), port=int(given.get("port", 0))
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ServerError("one line of JSON with keys, host and port is needed") from error
+
+
+async def _serve_child(config: ServerConfig, parent: int) -> None:
+    server = Server(config)
+    await server.start()
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    _watch_standard_input(lambda: loop.call_soon_threadsafe(ended.set))
+    with contextlib.suppress(NotImplementedError):
+        loop.add_signal_handler(signal.SIGTERM, ended.set)
+    _answer({"url": server.url})
+    try:
+        while not ended.is_set() and os.getppid() == parent:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), _PARENT_CHECK_SECONDS)
+    finally:
+        await server.stop()
+
+
+def _watch_standard_input(on_end: Callable[[], object]) -> None:
+    def wait() -> None:
+        # Not through sys.stdin, whose lock a thread that waits would hold at exit.
+        while os.read(sys.stdin.fileno(), 4096):
+            pass
+        with contextlib.suppress(RuntimeError):
+            on_end()
+
+    threading.Thread(target=wait, name="lkexplore-parent-watch", daemon=True).start()
+
+
+def _answer(message: dict[str, str]) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        print(json.dumps(message), flush=True)
+
+
+def run_foreground(config: ServerConfig, announce: Callable[[Server], None]) -> int:
+    """Serve until interrupted or terminated; return the exit status.
+
+    Parameters
+    ----------
+    config : ServerConfig
+        What to serve.
+    announce : callable
+        Called with the server once it listens.
+
+    Raises
+    ------
+    ServerError
+        When it cannot start.
+    """
+    asyncio.run(_serve_foreground(config, announce))
+    return 0
+
+
+async def _serve_foreground(config: ServerConfig, announce: Callable[[Server], None]) -> None:
+    server = Server(config)
+    await server.start()
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, ended.set)
+    try:
+        announce(server)
+        await ended.wait()
+    finally:
+        await server.stop()

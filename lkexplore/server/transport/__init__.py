@@ -1,0 +1,11 @@
+"""The network under the embedded server: ICE-lite, DTLS-SRTP and data channels on one UDP socket.
+
+`UdpMux` owns the socket; each `Transport` is one peer's connection. Import aiortc only once, at
+the start of the server's process: it takes a quarter of a second.
+"""
+
+from lkexplore.server.transport.channels import Channel, DataChannels
+from lkexplore.server.transport.mux import UdpMux
+from lkexplore.server.transport.transport import Transport
+
+__all__ = ["Channel", "DataChannels", "Transport", "UdpMux"]

@@ -1,0 +1,214 @@
+"""The room service: LiveKit's administration calls, as Twirp (protobuf or JSON over HTTP)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+from google.protobuf import json_format
+from google.protobuf.message import DecodeError, Message
+from livekit.protocol import models as m
+from livekit.protocol import room as api
+from livekit.protocol import rtc
+
+from .admission import Refused
+from .data import LOSSY, RELIABLE
+from .signals import change_metadata, update_subscriptions
+from .tokens import Grants
+
+if TYPE_CHECKING:
+    from .participant import Participant
+    from .room import Room
+    from .server import Server
+
+_STATUS = {
+    "bad_route": 404,
+    "not_found": 404,
+    "invalid_argument": 400,
+    "malformed": 400,
+    "unauthenticated": 401,
+    "permission_denied": 403,
+    "failed_precondition": 412,
+    "resource_exhausted": 429,
+}
+
+
+class TwirpError(Exception):
+    """A refusal in Twirp's terms: a code and a text."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code, self.text = code, text
+
+    def response(self) -> web.Response:
+        """Return the HTTP response that says it."""
+        return web.json_response({"code": self.code, "msg": self.text}, status=_STATUS[self.code])
+
+
+class RoomService:
+    """The calls of ``livekit.RoomService``, each checked against the grants of its token."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._calls: dict[str, tuple[type[Message], Callable[[Any, Grants], Message]]] = {
+            "CreateRoom": (api.CreateRoomRequest, self._create_room),
+            "ListRooms": (api.ListRoomsRequest, self._list_rooms),
+            "DeleteRoom": (api.DeleteRoomRequest, self._delete_room),
+            "ListParticipants": (api.ListParticipantsRequest, self._list_participants),
+            "GetParticipant": (api.RoomParticipantIdentity, self._get_participant),
+            "RemoveParticipant": (api.RoomParticipantIdentity, self._remove_participant),
+            "MutePublishedTrack": (api.MuteRoomTrackRequest, self._mute_track),
+            "UpdateParticipant": (api.UpdateParticipantRequest, self._update_participant),
+            "UpdateSubscriptions": (api.UpdateSubscriptionsRequest, self._update_subscriptions),
+            "SendData": (api.SendDataRequest, self._send_data),
+            "UpdateRoomMetadata": (api.UpdateRoomMetadataRequest, self._update_room_metadata),
+        }
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Answer one HTTP request."""
+        try:
+            return await self._answer(request)
+        except TwirpError as error:
+            return error.response()
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        try:
+            grants = self._server.admission.grants(request)
+        except Refused as error:
+            raise TwirpError("unauthenticated", error.text) from error
+        call = self._calls.get(request.match_info["method"])
+        if call is None:
+            raise TwirpError("bad_route", "no such method")
+        kind, handler = call
+        body = await request.read()
+        is_json = request.content_type == "application/json"
+        try:
+            message = json_format.Parse(body, kind()) if is_json else kind.FromString(body)
+        except (DecodeError, json_format.ParseError, UnicodeError, RecursionError) as error:
+            raise TwirpError("malformed", "the request cannot be decoded") from error
+        result = handler(message, grants)
+        if is_json:
+            return web.json_response(
+                json_format.MessageToDict(result, preserving_proto_field_name=True)
+            )
+        return web.Response(body=result.SerializeToString(), content_type="application/protobuf")
+
+    def _room(self, name: str, grants: Grants) -> Room:
+        """Return a room that the caller administers."""
+        if not grants.administers(name):
+            raise TwirpError("permission_denied", "permissions denied")
+        room = self._server.rooms.get(name)
+        if room is None:
+            raise TwirpError("not_found", "requested room does not exist")
+        return room
+
+    def _participant(self, request: Any, grants: Grants) -> Participant:
+        participant = self._room(request.room, grants).participants.get(request.identity)
+        if participant is None:
+            raise TwirpError("not_found", "participant does not exist")
+        return participant
+
+    def _create_room(self, request: api.CreateRoomRequest, grants: Grants) -> Message:
+        if not grants.room_create:
+            raise TwirpError("permission_denied", "permissions denied")
+        limits = self._server.config.limits
+        if not 0 < len(request.name) <= limits.name_length:
+            raise TwirpError("invalid_argument", "no room name, or one over 256 characters")
+        if len(request.metadata.encode()) > limits.metadata_bytes:
+            raise TwirpError("invalid_argument", "metadata size exceeds limits")
+        if request.name not in self._server.rooms and len(self._server.rooms) >= limits.rooms:
+            raise TwirpError("resource_exhausted", "the server has reached its number of rooms")
+        room = self._server.room(request.name)
+        room.info.metadata = request.metadata or room.info.metadata
+        room.info.empty_timeout = request.empty_timeout or room.info.empty_timeout
+        room.info.departure_timeout = request.departure_timeout or room.info.departure_timeout
+        room.info.max_participants = request.max_participants or room.info.max_participants
+        return room.info
+
+    def _list_rooms(self, request: api.ListRoomsRequest, grants: Grants) -> Message:
+        if not grants.room_list:
+            raise TwirpError("permission_denied", "permissions denied")
+        wanted = set(request.names)
+        rooms = self._server.rooms.values()
+        return api.ListRoomsResponse(
+            rooms=[r.info for r in rooms if not wanted or r.name in wanted]
+        )
+
+    def _delete_room(self, request: api.DeleteRoomRequest, grants: Grants) -> Message:
+        if not grants.room_create:
+            raise TwirpError("permission_denied", "permissions denied")
+        room = self._server.rooms.get(request.room)
+        if room is None:
+            raise TwirpError("not_found", "requested room does not exist")
+        room.end(m.DisconnectReason.ROOM_DELETED)
+        return api.DeleteRoomResponse()
+
+    def _list_participants(self, request: api.ListParticipantsRequest, grants: Grants) -> Message:
+        participants = self._room(request.room, grants).participants.values()
+        return api.ListParticipantsResponse(participants=[p.snapshot() for p in participants])
+
+    def _get_participant(self, request: api.RoomParticipantIdentity, grants: Grants) -> Message:
+        return self._participant(request, grants).snapshot()
+
+    def _remove_participant(self, request: api.RoomParticipantIdentity, grants: Grants) -> Message:
+        self._participant(request, grants).leave(m.DisconnectReason.PARTICIPANT_REMOVED)
+        return api.RemoveParticipantResponse()
+
+    def _mute_track(self, request: api.MuteRoomTrackRequest, grants: Grants) -> Message:
+        participant = self._participant(request, grants)
+        track = participant.uplink.tracks.get(request.track_sid)
+        if track is None:
+            raise TwirpError("not_found", "track is not found")
+        if not request.muted:
+            raise TwirpError("failed_precondition", "remote unmute not enabled")
+        participant.publisher.mute(request.track_sid, True)
+        participant.send(mute=rtc.MuteTrackRequest(sid=request.track_sid, muted=True))
+        return api.MuteRoomTrackResponse(track=track.info)
+
+    def _update_participant(self, request: api.UpdateParticipantRequest, grants: Grants) -> Message:
+        participant = self._participant(request, grants)
+        excess = change_metadata(participant, request)
+        if excess:
+            raise TwirpError("invalid_argument", excess)
+        if request.HasField("permission"):
+            participant.set_permission(request.permission)
+        return participant.snapshot()
+
+    def _update_subscriptions(
+        self, request: api.UpdateSubscriptionsRequest, grants: Grants
+    ) -> Message:
+        update_subscriptions(self._participant(request, grants), request)
+        return api.UpdateSubscriptionsResponse()
+
+    def _send_data(self, request: api.SendDataRequest, grants: Grants) -> Message:
+        room = self._room(request.room, grants)
+        identities, sids = set(request.destination_identities), set(request.destination_sids)
+        packet = m.DataPacket(
+            kind=request.kind,
+            destination_identities=request.destination_identities,
+            user=m.UserPacket(
+                payload=request.data,
+                topic=request.topic if request.HasField("topic") else None,
+                destination_identities=request.destination_identities,
+                destination_sids=request.destination_sids,
+                nonce=request.nonce,
+            ),
+        )
+        label = LOSSY if request.kind == m.DataPacket.LOSSY else RELIABLE
+        payload = packet.SerializeToString()
+        for participant in room.participants.values():
+            everybody = not (identities or sids)
+            if everybody or participant.identity in identities or participant.sid in sids:
+                participant.data.send(label, payload)
+        return api.SendDataResponse()
+
+    def _update_room_metadata(
+        self, request: api.UpdateRoomMetadataRequest, grants: Grants
+    ) -> Message:
+        if len(request.metadata.encode()) > self._server.config.limits.metadata_bytes:
+            raise TwirpError("invalid_argument", "metadata size exceeds limits")
+        room = self._room(request.room, grants)
+        room.info.metadata = request.metadata
+        room.announce_room()
+        return room.info
