@@ -1,0 +1,8 @@
+"""``python -m lkexplore`` is the ``lkexplore`` command."""
+
+import sys
+
+from .cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""The ``lkexplore`` command: see the main job done, serve rooms, open the notebooks, get help."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from .. import __version__
+from ..errors import LkExploreError
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments; default: those of the process.
+
+    Returns
+    -------
+    int
+        0 when all went well, 1 after an error that is explained in one line, 2 for wrong
+        arguments, 130 when interrupted.
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except LkExploreError as error:
+        print(f"lkexplore: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="lkexplore", description="Explore live audio in LiveKit rooms from Jupyter."
+    )
+    parser.add_argument("--version", action="version", version=f"lkexplore {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_demo(commands)
+    _add_serve(commands)
+    _add_lab(commands)
+    _add_doctor(commands)
+    return parser
+
+
+def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    text = "join a room, record a voice, see it, filter it, publish it back, measure it"
+    demo = commands.add_parser("demo", help=text, description=text)
+    demo.add_argument(
+        "--out", default="lkexplore-demo", metavar="DIR", help="folder for the results"
+    )
+    demo.add_argument("--seconds", type=float, default=5.0, help="how long to record (default 5)")
+    demo.set_defaults(run=_demo)
+
+
+def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    text = "run the room server and print how to connect to it"
+    serve = commands.add_parser("serve", help=text, description=text)
+    serve.add_argument(
+        "--dev",
+        action="store_true",
+        help="key 'devkey' and secret 'secret', as LiveKit's development mode has them",
+    )
+    serve.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to bind; 0.0.0.0 lets others in (default %(default)s)",
+    )
+    serve.add_argument("--port", type=int, default=7880, help="TCP port (default %(default)s)")
+    serve.add_argument(
+        "--udp-port", type=int, default=0, help="UDP port of the media (default: a free one)"
+    )
+    serve.add_argument(
+        "--node-ip", default=None, help="address told to clients for media (default: found)"
+    )
+    serve.set_defaults(run=_serve)
+
+
+def _add_lab(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    text = "open JupyterLab on the notebooks"
+    lab = commands.add_parser("lab", help=text, description=text)
+    lab.add_argument(
+        "arguments", nargs=argparse.REMAINDER, help="passed on to JupyterLab, such as --no-browser"
+    )
+    lab.set_defaults(run=_lab)
+
+
+def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    text = "say what is installed, which server answers, what is wrong and how to mend it"
+    doctor = commands.add_parser("doctor", help=text, description=text)
+    doctor.set_defaults(run=_doctor)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from .demo import run_demo
+
+    return run_demo(arguments.out, seconds=arguments.seconds)
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from .serve import run_serve
+
+    return run_serve(
+        dev=arguments.dev,
+        host=arguments.host,
+        port=arguments.port,
+        udp_port=arguments.udp_port,
+        node_ip=arguments.node_ip,
+    )
+
+
+def _lab(arguments: argparse.Namespace) -> int:
+    from .lab import run_lab
+
+    return run_lab(arguments.arguments)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from .doctor import run_doctor
+
+    return run_doctor()

@@ -1,0 +1,68 @@
+"""``lkexplore serve``: the room server in the foreground."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ..errors import ServerError
+
+if TYPE_CHECKING:
+    from ..server.server import Server
+
+__all__ = ["run_serve"]
+
+
+def run_serve(
+    *,
+    dev: bool = False,
+    host: str = "127.0.0.1",
+    port: int = 7880,
+    udp_port: int = 0,
+    node_ip: str | None = None,
+) -> int:
+    """Serve until interrupted.
+
+    Parameters
+    ----------
+    dev : bool
+        Use LiveKit's usual development key and secret. Without it, ``LIVEKIT_API_KEY`` and
+        ``LIVEKIT_API_SECRET`` are used when both are set, else a new random pair.
+    host, port, udp_port, node_ip
+        See `lkexplore.server.config.ServerConfig`.
+
+    Returns
+    -------
+    int
+        Exit status.
+
+    Raises
+    ------
+    ServerError
+        When the ports cannot be had, or `dev` is asked for beyond this computer.
+    """
+    from ..server.config import DEV_KEY, DEV_SECRET, ServerConfig, random_keys
+    from ..server.process import run_foreground
+
+    loopback = host == "localhost" or host.startswith("127.")
+    if dev and not loopback:
+        raise ServerError(
+            f"--dev with --host {host}: its secret is known to everybody; "
+            "leave out --dev, or stay on 127.0.0.1"
+        )
+    key, secret = os.environ.get("LIVEKIT_API_KEY"), os.environ.get("LIVEKIT_API_SECRET")
+    keys = {DEV_KEY: DEV_SECRET} if dev else {key: secret} if key and secret else random_keys()
+    config = ServerConfig(keys=keys, host=host, port=port, udp_port=udp_port, node_ip=node_ip)
+    return run_foreground(config, _announce)
+
+
+def _announce(server: Server) -> None:
+    [(key, secret)] = server.config.keys.items()
+    print(
+        f"Serving rooms on {server.url} (media on UDP {server.mux.port}); Ctrl+C ends it.\n"
+        "To use it from notebooks and other programs:\n\n"
+        f"export LIVEKIT_URL={server.url}\n"
+        f"export LIVEKIT_API_KEY={key}\n"
+        f"export LIVEKIT_API_SECRET={secret}\n",
+        flush=True,
+    )
