@@ -10,5 +10,5 @@ tests, and listens on loopback unless told otherwise.
 - ``negotiation/``: offers and answers.
 - ``publishing``, ``data``, ``quality``, ``participant``, ``speakers``, ``room``: the room.
 - ``tokens``, ``joining``, ``admission``, ``session``, ``signals``: signalling.
-- ``twirp``: administration. ``server``, ``process``: the whole, and how it is run.
+- ``twirp``: administration. ``server``, ``door``, ``process``: the whole, and how it is run.
 """

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("lkexplore.server")
 
 _HEARTBEAT_SECONDS = 15.0
+_BEARER = "Bearer "
+_NO_ACCESS = "no permissions to access the room"
+_MISSING = {"participant identity": "identity cannot be empty", "room name": "no room name"}
 
 
 class Refused(Exception):
@@ -43,66 +46,77 @@ class Admission:
     def __init__(self, server: Server) -> None:
         self._server = server
 
-    def grants(self, request: web.Request) -> Grants:
-        """Return the grants of a request's token.
+    def grants(self, request: web.Request) -> Grants | None:
+        """Return the grants of a request's token, or None when it has no token.
 
         Raises
         ------
         Refused
-            With status 401 when there is no valid token.
+            With status 401 when the token is not valid.
         """
         header = request.headers.get("Authorization", "")
-        bearer = header.removeprefix("Bearer ") if header.startswith("Bearer ") else ""
+        if header and not header.startswith(_BEARER):
+            raise Refused(401, f"invalid authorization header. Must start with {_BEARER}")
+        token = header.removeprefix(_BEARER) or request.query.get("access_token", "")
+        if not token:
+            return None
         try:
-            return verify(bearer or request.query.get("access_token", ""), self._server.config.keys)
+            return verify(token, self._server.config.keys)
         except TokenRefused as error:
             raise Refused(401, str(error)) from error
 
-    def check(self, request: web.Request) -> tuple[Grants, str, JoinOptions]:
-        """Return the grants, the room's name and the options of a request to join.
+    def check(self, request: web.Request) -> tuple[Grants, JoinOptions]:
+        """Return the grants and the options of a request to join.
 
         Raises
         ------
         Refused
             With the status and text that LiveKit's server gives.
         """
-        grants = self.grants(request)
-        limits = self._server.config.limits
-        if not (grants.has_video_grant and grants.room_join):
-            raise Refused(401, "no permissions to access the room")
-        if not 0 < len(grants.identity) <= limits.name_length:
-            raise Refused(400, "identity cannot be empty or longer than 256 characters")
-        name = grants.room or request.query.get("room", "")
-        if not 0 < len(name) <= limits.name_length:
-            raise Refused(400, "no room name, or one longer than 256 characters")
+        return self._check(request, self.grants(request))
+
+    def _check(self, request: web.Request, grants: Grants | None) -> tuple[Grants, JoinOptions]:
+        if grants is None or not grants.has_video_grant:
+            raise Refused(401, _NO_ACCESS)
         options = _options(request)
-        if options.metadata or options.attributes:
-            if not grants.can_update_own_metadata:
-                raise Refused(401, "no permissions to set metadata or attributes")
-            attributes = {**grants.attributes, **{k: v for k, v in options.attributes.items() if v}}
-            grants = replace(
-                grants, metadata=options.metadata or grants.metadata, attributes=attributes
-            )
-        room = self._server.rooms.get(name)
-        if room is not None and room.is_full and grants.identity not in room.participants:
+        if not grants.room_join:
+            raise Refused(401, "permissions denied")
+        grants = _as_asked(grants, options)
+        limits = self._server.config.limits
+        for what, name in (("participant identity", grants.identity), ("room name", grants.room)):
+            if not name:
+                raise Refused(400, _MISSING[what])
+            if len(name.encode()) > limits.name_length:
+                raise Refused(400, f"{what} length exceeds limits: max length {limits.name_length}")
+        excess = limits.excess(grants.name, grants.metadata, grants.attributes)
+        if excess:
+            raise Refused(400, excess)
+        room = self._server.rooms.get(grants.room)
+        if room is not None and not room.admits(grants.identity):
             raise Refused(403, "room has exceeded its max participants")
         if room is None and len(self._server.rooms) >= limits.rooms:
             raise Refused(503, "the server has reached its number of rooms")
-        return grants, name, options
+        return grants, options
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Run the signalling of one client until it ends."""
-        grants, name, options = self.check(request)
+        grants = self.grants(request)
         if request.headers.get("Upgrade", "").lower() != "websocket":
             raise Refused(404, "a WebSocket is expected here")
+        grants, options = self._check(request, grants)
         limits = self._server.config.limits
         socket = web.WebSocketResponse(
             heartbeat=_HEARTBEAT_SECONDS, max_msg_size=limits.signal_message_bytes, compress=False
         )
         await socket.prepare(request)
-        session = SignalSession(socket, limits.signal_queue)
+        session = SignalSession(
+            socket,
+            request.transport,
+            messages=limits.signal_queue,
+            size=limits.signal_queue_bytes,
+        )
         try:
-            participant = self._enter(session, grants, name, options)
+            participant = self._enter(session, grants, options)
             if participant is not None:
                 await self._run(participant, session, options)
         finally:
@@ -110,19 +124,15 @@ class Admission:
         return socket
 
     def _enter(
-        self, session: SignalSession, grants: Grants, name: str, options: JoinOptions
+        self, session: SignalSession, grants: Grants, options: JoinOptions
     ) -> Participant | None:
-        room = self._server.room(name)
         if options.reconnect:
-            participant = room.by_sid(options.participant_sid)
-            if participant is None or participant.identity != grants.identity:
-                action = rtc.LeaveRequest.Action.RECONNECT
-                reason = m.DisconnectReason.STATE_MISMATCH
-                session.send(leave=rtc.LeaveRequest(reason=reason, action=action))
-                return None
-            participant.attach(session)
-            self._welcome_back(participant, options)
-            return participant
+            return self._come_back(session, grants, options)
+        room = self._server.room(grants.room)
+        if not room.admits(grants.identity):
+            # Others have come in since the check.
+            _send_away(session, m.DisconnectReason.JOIN_FAILURE, rtc.LeaveRequest.DISCONNECT)
+            return None
         participant = Participant(
             room,
             grants,
@@ -130,22 +140,32 @@ class Admission:
             auto_subscribe=options.auto_subscribe,
             single=options.single,
         )
-        visible = room.visible_to(participant)
         previous = room.participants.get(participant.identity)
-        if previous is not None:
-            visible = [info for info in visible if info.sid != previous.sid]
+        visible = [
+            p for p in room.visible_to(participant) if previous is None or p.sid != previous.sid
+        ]
         participant.attach(session)
+        # A client takes nothing before this answer.
+        self._welcome(room, participant, visible)
         room.join(participant)
         log.info("%s joined %s", participant.sid, room.info.sid)
-        self._welcome(room, participant, visible, options)
+        self._begin(room, participant, options)
+        return participant
+
+    def _come_back(
+        self, session: SignalSession, grants: Grants, options: JoinOptions
+    ) -> Participant | None:
+        room = self._server.rooms.get(grants.room)
+        participant = room.by_sid(options.participant_sid) if room is not None else None
+        if participant is None or participant.identity != grants.identity:
+            _send_away(session, m.DisconnectReason.STATE_MISMATCH, rtc.LeaveRequest.RECONNECT)
+            return None
+        participant.attach(session)
+        self._welcome_back(participant, options)
         return participant
 
     def _welcome(
-        self,
-        room: Room,
-        participant: Participant,
-        others: list[m.ParticipantInfo],
-        options: JoinOptions,
+        self, room: Room, participant: Participant, others: list[m.ParticipantInfo]
     ) -> None:
         timeouts = self._server.config.timeouts
         participant.send(
@@ -162,6 +182,10 @@ class Admission:
                 enabled_publish_codecs=[m.Codec(mime=mime) for mime in PUBLISH_MIME_TYPES],
             )
         )
+
+    @staticmethod
+    def _begin(room: Room, participant: Participant, options: JoinOptions) -> None:
+        """Start what follows the join: subscriptions, and the requests that came with it."""
         for owner, track in room.tracks_for(participant):
             participant.consider(owner, track)
         for request in options.add_track_requests:
@@ -178,6 +202,7 @@ class Admission:
         )
         infos = [participant.snapshot(), *participant.room.visible_to(participant)]
         participant.send(update=rtc.ParticipantUpdate(participants=infos))
+        participant.send(room_update=rtc.RoomUpdate(room=participant.room.info))
         participant.negotiator.resume()
         if options.sync_state is not None:
             signals.dispatch(participant, rtc.SignalRequest(sync_state=options.sync_state))
@@ -200,21 +225,50 @@ class Admission:
 
     async def _refresh(self, participant: Participant, session: SignalSession) -> None:
         """Hand out fresh tokens, so that a client can come back after its own has expired."""
-        timeouts = self._server.config.timeouts
+        config = self._server.config
         while True:
+            participant.token_is_stale.clear()
             token = reissue(
-                participant.grants, self._server.config.keys, timeouts.refreshed_token_life
+                participant.grants,
+                config.keys,
+                config.timeouts.refreshed_token_life,
+                participant.info,
+                participant.permission,
             )
             session.send(refresh_token=token)
-            await asyncio.sleep(timeouts.token_refresh)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(
+                    participant.token_is_stale.wait(), config.timeouts.token_refresh
+                )
+
+
+def _send_away(
+    session: SignalSession, reason: m.DisconnectReason, action: rtc.LeaveRequest.Action
+) -> None:
+    session.send(leave=rtc.LeaveRequest(reason=reason, action=action))
+
+
+def _as_asked(grants: Grants, options: JoinOptions) -> Grants:
+    """Return the grants with what the client asks for itself, where it may."""
+    if options.publish_only:
+        if not grants.can_publish:
+            raise Refused(401, _NO_ACCESS)
+        identity = f"{grants.identity}#{options.publish_only}"
+        grants = replace(grants, identity=identity, can_subscribe=False)
+    if not (options.metadata or options.attributes):
+        return grants
+    if not grants.can_update_own_metadata:
+        raise Refused(401, _NO_ACCESS)
+    attributes = {**grants.attributes, **{k: v for k, v in options.attributes.items() if v}}
+    return replace(grants, metadata=options.metadata or grants.metadata, attributes=attributes)
 
 
 def _options(request: web.Request) -> JoinOptions:
-    text = request.query.get("join_request")
-    if text is None:
-        return parse_query(request.query)
+    text = request.query.get("join_request", "")
     try:
-        return parse_join_request(text)
+        if text or "/rtc/v1" in request.path:
+            return parse_join_request(text)
+        return parse_query(request.query)
     except BadJoinRequest as error:
         raise Refused(400, str(error)) from error
 

@@ -13,6 +13,8 @@ MIME_TYPES = {
     "H265": "video/h265",
 }
 PUBLISH_MIME_TYPES = tuple(MIME_TYPES.values())
+_CLOCKS = {"audio": "48000/2", "video": "90000"}
+_LONGEST_PARAMETERS = 255
 _MATCHED_PARAMETERS = ("profile-id", "packetization-mode", "profile-level-id", "profile")
 
 
@@ -33,6 +35,20 @@ class Codec:
     def clock_rate(self) -> int:
         """Ticks of the RTP timestamp per second."""
         return int(self.clock.split("/")[0])
+
+    def fits(self, kind: str) -> bool:
+        """Return whether it may be forwarded in a section of `kind`, to any client.
+
+        Its words go into other clients' session descriptions, so they have to be sound.
+        """
+        text = self.parameters
+        return (
+            self.mime_type.startswith(kind + "/")
+            and self.clock == _CLOCKS[kind]
+            and len(text) <= _LONGEST_PARAMETERS
+            and text.isascii()
+            and text.isprintable()
+        )
 
     def matched_parameters(self) -> dict[str, str]:
         """Return the parameters by which two payload types of a codec differ."""

@@ -30,18 +30,30 @@ class Limits:
     layers_per_track: int = 8
     signal_message_bytes: int = 1 << 20
     signal_queue: int = 4096
+    signal_queue_bytes: int = 32 << 20
     http_body_bytes: int = 1 << 20
-    http_line_bytes: int = 1 << 17
+    http_head_bytes: int = 1 << 17
     http_header_seconds: float = 10.0
     name_length: int = 256
-    metadata_bytes: int = 64_000
-    attributes_bytes: int = 64_000
+    metadata_bytes: int = 512 * 1024
+    attributes_bytes: int = 64 * 1024
+    announcement_bytes: int = 16_384
+
+    def excess(self, name: str, metadata: str, attributes: Mapping[str, str]) -> str:
+        """Return which limit a participant's own words exceed, or an empty text."""
+        if len(name.encode()) > self.name_length:
+            return "exceeds name length limit"
+        if len(metadata.encode()) > self.metadata_bytes:
+            return "exceeds metadata size limit"
+        size = sum(len(key.encode()) + len(value.encode()) for key, value in attributes.items())
+        return "exceeds attributes size limit" if size > self.attributes_bytes else ""
 
 
 @dataclass(frozen=True)
 class Timeouts:
     """Durations in seconds."""
 
+    join: float = 30.0
     resume: float = 15.0
     silent_peer: float = 6.0
     ice_consent: float = 20.0

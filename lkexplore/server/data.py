@@ -59,7 +59,8 @@ class DataRelay:
 
     def _on_channel(self, channel: Channel) -> None:
         """Note that a channel is open, and send what had to wait for it."""
-        self._open.add(channel.label)
+        if channel.label in LABELS:
+            self._open.add(channel.label)
         if channel.label != RELIABLE:
             return
         waiting, self._pending = self._pending, deque(maxlen=_MAX_PENDING)
@@ -112,9 +113,9 @@ class DataRelay:
         self.dropped += 1
         return False
 
-    def publish_track(self, request: rtc.PublishDataTrackRequest, limit: int) -> None:
+    def publish_track(self, request: rtc.PublishDataTrackRequest) -> None:
         """Announce a data track, or say why not."""
-        reason, text = self._refusal(request, limit)
+        reason, text = self._refusal(request)
         if reason is not None:
             self._participant.send(
                 request_response=_Response(reason=reason, message=text, publish_data_track=request)
@@ -133,9 +134,7 @@ class DataRelay:
         self._participant.send(publish_data_track_response=rtc.PublishDataTrackResponse(info=info))
         self._participant.announce()
 
-    def _refusal(
-        self, request: rtc.PublishDataTrackRequest, limit: int
-    ) -> tuple[_Response.Reason | None, str]:
+    def _refusal(self, request: rtc.PublishDataTrackRequest) -> tuple[_Response.Reason | None, str]:
         if not self._participant.permission.can_publish_data:
             return _Response.NOT_ALLOWED, "does not have permission to publish data"
         if not 0 < request.pub_handle <= _MAX_HANDLE:
@@ -147,8 +146,12 @@ class DataRelay:
             return _Response.DUPLICATE_HANDLE, "a data track with same handle already exists"
         if any(info.name == request.name for info in self.tracks.values()):
             return _Response.DUPLICATE_NAME, "a data track with same name already exists"
-        if len(self.tracks) >= limit:
-            return _Response.LIMIT_EXCEEDED, f"at most {limit} data tracks"
+        limits = self._participant.room.config.limits
+        if len(self.tracks) >= limits.data_tracks_per_participant:
+            text = f"at most {limits.data_tracks_per_participant} data tracks"
+            return _Response.LIMIT_EXCEEDED, text
+        if request.ByteSize() > limits.announcement_bytes:
+            return _Response.LIMIT_EXCEEDED, f"at most {limits.announcement_bytes} bytes"
         return None, ""
 
     def unpublish_track(self, request: rtc.UnpublishDataTrackRequest) -> None:

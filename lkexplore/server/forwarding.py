@@ -25,6 +25,8 @@ _PLI_INTERVAL = 0.3
 _NACK_INTERVAL = 0.03
 _HISTORY = {"audio": 128, "video": 768}
 _SILENT_LEVEL = 127
+_MAX_BREAKS = 32
+_MAX_NACKS = 64
 
 
 class PacketSink(Protocol):
@@ -69,8 +71,8 @@ class Layer:
         self.report: rtcp.SenderReport | None = None
         self.report_arrival = 0.0
 
-    def count(self, sequence: int, now: float) -> None:
-        """Note the arrival of a packet."""
+    def count(self, sequence: int, now: float) -> bool:
+        """Note the arrival of a packet; return whether it is the newest."""
         self.last_arrival = now
         self.received += 1
         if self.first is None:
@@ -79,6 +81,14 @@ class Layer:
             if sequence < self.highest:
                 self.cycles += 1
             self.highest = sequence
+        else:
+            return False
+        return True
+
+    def extended(self, sequence: int) -> int:
+        """Return a number near the highest one, counted on through its wrap-arounds."""
+        ahead = (sequence - self.highest + 0x8000) % 0x10000 - 0x8000
+        return (self.cycles << 16) + self.highest + ahead
 
     @property
     def expected(self) -> int:
@@ -111,6 +121,7 @@ class DownTrack:
     """One subscriber's copy of a published track."""
 
     __slots__ = (
+        "_breaks",
         "_history",
         "_order",
         "fraction_lost",
@@ -122,12 +133,14 @@ class DownTrack:
         "sequence",
         "sequence_offset",
         "sink",
+        "ssrc",
         "timestamp",
         "timestamp_offset",
     )
 
-    def __init__(self, sink: PacketSink, payload_type: int, max_rank: int, history: int) -> None:
-        self.sink, self.payload_type, self.max_rank = sink, payload_type, max_rank
+    def __init__(self, sink: PacketSink, payload_type: int, ssrc: int, kind: str) -> None:
+        self.sink, self.payload_type, self.ssrc = sink, payload_type, ssrc
+        self.max_rank = ANY_LAYER
         self.layer: Layer | None = None
         self.sequence_offset = self.timestamp_offset = 0
         self.sequence: int | None = None
@@ -135,7 +148,9 @@ class DownTrack:
         self.packets = self.octets = 0
         self.fraction_lost = 0.0
         self._history: dict[int, bytes] = {}
-        self._order: deque[int] = deque(maxlen=history)
+        self._order: deque[int] = deque(maxlen=_HISTORY[kind])
+        # From which number of the layer on which offset was in force, oldest first.
+        self._breaks: deque[tuple[int, int]] = deque(maxlen=_MAX_BREAKS)
 
     def send(self, packet: bytes, sequence: int, timestamp: int, *, keep: bool) -> None:
         """Send a packet, already renumbered, and keep it for retransmission."""
@@ -162,6 +177,40 @@ class DownTrack:
                 self.sink.send_rtp(packet)
         return missing
 
+    def skip(self, sequence: int) -> None:
+        """Leave out the layer's newest packet, without a hole in the subscriber's numbers."""
+        if self.layer is None:
+            return
+        self.sequence_offset = (self.sequence_offset - 1) & 0xFFFF
+        position = self.layer.extended(sequence)
+        if self._breaks and self._breaks[-1][0] == position:
+            self._breaks.pop()
+        self._breaks.append((position + 1, self.sequence_offset))
+
+    def number_of(self, sequence: int) -> int | None:
+        """Return the subscriber's number for a packet that came late, if it can have one.
+
+        It must get the very number that was kept free for it: no number may be sent with
+        two different contents.
+        """
+        if self.layer is None:
+            return None
+        position = self.layer.extended(sequence)
+        for start, offset in reversed(self._breaks):
+            if position >= start:
+                return (sequence + offset) & 0xFFFF
+        return None
+
+    def original_of(self, number: int) -> int | None:
+        """Return the layer's number of what the subscriber calls `number`."""
+        if self.layer is None:
+            return None
+        for start, offset in reversed(self._breaks):
+            sequence = (number - offset) & 0xFFFF
+            if self.layer.extended(sequence) >= start:
+                return sequence
+        return None
+
     def switch(self, layer: Layer, sequence: int, timestamp: int, clock_rate: int) -> None:
         """Continue with `layer` from the packet with these numbers."""
         if self.sequence is not None:
@@ -170,6 +219,8 @@ class DownTrack:
                 expected = self._aligned(layer, timestamp, clock_rate)
                 self.timestamp_offset = (expected - timestamp) & 0xFFFFFFFF
         self.layer = layer
+        self._breaks.clear()
+        self._breaks.append((layer.extended(sequence), self.sequence_offset))
 
     def _aligned(self, layer: Layer, timestamp: int, clock_rate: int) -> int:
         """Return the timestamp that keeps the subscriber's clock running through a switch."""
@@ -200,8 +251,6 @@ class PublishedTrack:
         ``"audio"`` or ``"video"``.
     payload_type, codec :
         What the publisher sends.
-    ssrc : int
-        The identifier of the stream at every subscriber, unique in the server.
     """
 
     def __init__(
@@ -214,13 +263,12 @@ class PublishedTrack:
         mid: str,
         payload_type: int,
         codec: Codec,
-        ssrc: int,
         rids: list[str],
         level_extension: int | None,
     ) -> None:
         self.info, self.publisher, self.publisher_sid = info, publisher, publisher_sid
         self.kind, self.mid, self.payload_type, self.codec = kind, mid, payload_type, codec
-        self.ssrc, self.rids, self.level_extension = ssrc, rids, level_extension
+        self.rids, self.level_extension = rids, level_extension
         self.layers: dict[str, Layer] = {}
         self.down_tracks: tuple[DownTrack, ...] = ()
         self.levels: list[int] = []
@@ -238,12 +286,14 @@ class PublishedTrack:
             layer = self.layers[rid] = Layer(ssrc, rid)
         return layer
 
-    def attach(self, sink: PacketSink, payload_type: int, max_rank: int = ANY_LAYER) -> DownTrack:
-        """Start to forward to `sink`, and ask the publisher for a key frame."""
-        down = DownTrack(sink, payload_type, max_rank, _HISTORY[self.kind])
+    def attach(self, down: DownTrack) -> None:
+        """Start to forward to one subscriber, and ask the publisher for a key frame.
+
+        One that was here before goes on with the next number: none is ever used twice.
+        """
+        down.layer = None
         self.down_tracks = (*self.down_tracks, down)
         self.request_key_frame()
-        return down
 
     def detach(self, down: DownTrack) -> None:
         """Stop to forward to one subscriber."""
@@ -257,9 +307,10 @@ class PublishedTrack:
             level = rtp.audio_level(packet, header, self.level_extension)
             if level is not None:
                 self.levels.append(level)
-        layer.count(header.sequence, now)
+        newest = layer.count(header.sequence, now)
         if offset >= len(packet) or self.info.muted:
-            self._skip(layer)
+            if newest:
+                self._skip(layer, header.sequence)
             return
         payload = packet[offset:]
         first = 0x80 | packet[0] & 0x20
@@ -268,18 +319,23 @@ class PublishedTrack:
         for down in self.down_tracks:
             if down.layer is not layer and not self._select(down, layer, packet, header, now):
                 continue
-            sequence = (header.sequence + down.sequence_offset) & 0xFFFF
+            if newest:
+                sequence = (header.sequence + down.sequence_offset) & 0xFFFF
+            else:
+                late = down.number_of(header.sequence)
+                if late is None:
+                    continue
+                sequence = late
             timestamp = (header.timestamp + down.timestamp_offset) & 0xFFFFFFFF
             out = struct.pack(
-                "!BBHII", first, marker | down.payload_type, sequence, timestamp, self.ssrc
+                "!BBHII", first, marker | down.payload_type, sequence, timestamp, down.ssrc
             )
             down.send(out + payload, sequence, timestamp, keep=keep)
 
-    def _skip(self, layer: Layer) -> None:
-        """Leave a packet out without leaving a hole in the subscribers' numbers."""
+    def _skip(self, layer: Layer, sequence: int) -> None:
         for down in self.down_tracks:
             if down.layer is layer:
-                down.sequence_offset = (down.sequence_offset - 1) & 0xFFFF
+                down.skip(sequence)
 
     def _select(
         self, down: DownTrack, layer: Layer, packet: bytes, header: rtp.Header, now: float
@@ -335,13 +391,15 @@ class PublishedTrack:
         if len(layer.nacked) > 1024:
             layer.nacked.clear()
         wanted = []
-        for sequence in missing:
-            original = (sequence - down.sequence_offset) & 0xFFFF
+        for number in missing:
+            original = down.original_of(number)
+            if original is None or len(wanted) == _MAX_NACKS:
+                continue
             if now - layer.nacked.get(original, 0.0) > _NACK_INTERVAL:
                 layer.nacked[original] = now
                 wanted.append(original)
         if wanted:
-            self.publisher.send_rtcp(rtcp.build_nack(layer.ssrc, wanted[:64]))
+            self.publisher.send_rtcp(rtcp.build_nack(layer.ssrc, wanted))
 
     def on_sender_report(self, layer: Layer, report: rtcp.SenderReport) -> None:
         """Keep a publisher's report and pass it on in each subscriber's numbers."""
@@ -351,7 +409,7 @@ class PublishedTrack:
                 timestamp = report.timestamp + down.timestamp_offset
                 down.sink.send_rtcp(
                     rtcp.build_sender_report(
-                        self.ssrc, report, timestamp, down.packets, down.octets
+                        down.ssrc, report, timestamp, down.packets, down.octets
                     )
                 )
 

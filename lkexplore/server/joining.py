@@ -7,7 +7,7 @@ one message, base64 and maybe gzip, in the parameter ``join_request``.
 from __future__ import annotations
 
 import base64
-import binascii
+import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,8 +16,11 @@ from google.protobuf.message import DecodeError
 from livekit.protocol import models as m
 from livekit.protocol import rtc
 
+from .sdp import to_number
+
 MAX_JOIN_BYTES = 1 << 20
 _GZIP_WINDOW = 31
+_MAX_PROTOCOL = 9999
 
 
 class BadJoinRequest(ValueError):
@@ -33,6 +36,7 @@ class JoinOptions:
     auto_subscribe: bool = True
     reconnect: bool = False
     participant_sid: str = ""
+    publish_only: str = ""
     metadata: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
     add_track_requests: tuple[rtc.AddTrackRequest, ...] = ()
@@ -41,20 +45,40 @@ class JoinOptions:
 
 
 def parse_query(query: Mapping[str, str]) -> JoinOptions:
-    """Return the options of a request to ``/rtc``."""
+    """Return the options of a request to ``/rtc``.
+
+    Raises
+    ------
+    BadJoinRequest
+        When the attributes are not JSON of texts, in base64.
+    """
     protocol = query.get("client_protocol", "")
     names = query.get("capabilities", "").split(",")
     known = m.ClientInfo.Capability
     return JoinOptions(
         single=False,
         client=m.ClientInfo(
-            client_protocol=int(protocol[:4]) if protocol[:4].isdecimal() else 0,
+            client_protocol=to_number(protocol, _MAX_PROTOCOL) or 0,
             capabilities=[n for n in names if n in known.keys()],  # noqa: SIM118
         ),
         auto_subscribe=_flag(query.get("auto_subscribe", "1")),
         reconnect=_flag(query.get("reconnect", "")),
         participant_sid=query.get("sid", ""),
+        publish_only=query.get("publish", ""),
+        attributes=_attributes(query.get("attributes", "")),
     )
+
+
+def _attributes(text: str) -> dict[str, str]:
+    if not text:
+        return {}
+    try:
+        found = json.loads(_unbase64(text))
+    except (ValueError, RecursionError) as error:
+        raise BadJoinRequest("cannot decode attributes") from error
+    if not (isinstance(found, dict) and all(isinstance(v, str) for v in found.values())):
+        raise BadJoinRequest("cannot decode attributes")
+    return found
 
 
 def parse_join_request(text: str) -> JoinOptions:
@@ -65,15 +89,23 @@ def parse_join_request(text: str) -> JoinOptions:
     BadJoinRequest
         When it is not base64, gzip or protobuf as announced, or too large.
     """
+    if not text:
+        raise BadJoinRequest("join_request is required")
     try:
-        padded = text.replace("+", "-").replace("/", "_") + "=" * (-len(text) % 4)
-        wrapped = rtc.WrappedJoinRequest.FromString(base64.urlsafe_b64decode(padded))
-        payload = wrapped.join_request
-        if wrapped.compression == rtc.WrappedJoinRequest.GZIP:
-            payload = _gunzip(payload)
+        packed = _unbase64(text)
+    except ValueError as error:
+        raise BadJoinRequest("cannot base64 decode wrapped join request") from error
+    try:
+        wrapped = rtc.WrappedJoinRequest.FromString(packed)
+    except DecodeError as error:
+        raise BadJoinRequest("cannot unmarshal wrapped join request") from error
+    payload = wrapped.join_request
+    if wrapped.compression == rtc.WrappedJoinRequest.GZIP:
+        payload = _gunzip(payload)
+    try:
         request = rtc.JoinRequest.FromString(payload)
-    except (binascii.Error, ValueError, zlib.error, DecodeError) as error:
-        raise BadJoinRequest("the join request cannot be decoded") from error
+    except DecodeError as error:
+        raise BadJoinRequest("cannot unmarshal join request") from error
     offer = request.publisher_offer if request.HasField("publisher_offer") else None
     return JoinOptions(
         single=True,
@@ -89,12 +121,23 @@ def parse_join_request(text: str) -> JoinOptions:
     )
 
 
+def _unbase64(text: str) -> bytes:
+    """Decode base64 of either alphabet, with or without its padding."""
+    padded = text.replace("+", "-").replace("/", "_") + "=" * (-len(text) % 4)
+    return base64.b64decode(padded, altchars=b"-_", validate=True)
+
+
 def _gunzip(data: bytes) -> bytes:
     unpacker = zlib.decompressobj(_GZIP_WINDOW)
-    out = unpacker.decompress(data, MAX_JOIN_BYTES)
-    if unpacker.unconsumed_tail or not unpacker.eof:
-        raise BadJoinRequest("the join request is too large or cut off")
-    return out
+    try:
+        out = unpacker.decompress(data, MAX_JOIN_BYTES)
+    except zlib.error as error:
+        raise BadJoinRequest("cannot read decompressed join request") from error
+    if unpacker.eof:
+        return out
+    if len(out) < MAX_JOIN_BYTES:
+        raise BadJoinRequest("cannot read decompressed join request")
+    raise BadJoinRequest("join request too large")
 
 
 def _flag(text: str) -> bool:

@@ -20,13 +20,14 @@ from .quality import LinkQuality
 from .session import SignalSession
 from .subscriptions import Subscription, Subscriptions
 from .tokens import Grants
-from .transport import Transport
+from .transport import PEER_CLOSED, Transport
 from .uplink import Uplink
 
 if TYPE_CHECKING:
     from .room import Room
 
 _State = m.ParticipantInfo.State
+_GOODBYE_SECONDS = 1.0
 
 
 class Participant:
@@ -61,6 +62,8 @@ class Participant:
         self.info = _participant_info(self.sid, grants, client)
         self.session: SignalSession | None = None
         self.closed = False
+        self._joined = time.monotonic()
+        self.token_is_stale = asyncio.Event()
         self.track_permission: rtc.SubscriptionPermission | None = None
         self._gone: asyncio.TimerHandle | None = None
 
@@ -78,7 +81,7 @@ class Participant:
             )
         )
         self.subscriptions = Subscriptions(
-            self.subscriber_transport, self.negotiator, auto_subscribe
+            self.subscriber_transport, self.negotiator, auto_subscribe, room.new_ssrc
         )
         self.publisher = Publisher(self)
         self.data = DataRelay(self, self.publisher_transport, self.subscriber_transport)
@@ -104,12 +107,22 @@ class Participant:
             self.info.state = _State.ACTIVE
             self.announce()
         for subscription in self.subscriptions:
-            if subscription.down is not None:
+            if subscription.running:
                 subscription.track.request_key_frame()
 
     def _on_transport_closed(self, reason: str) -> None:
-        if not self.closed:
+        if self.closed:
+            return
+        if reason == PEER_CLOSED:
+            # A client that leaves closes its media before its goodbye has come through.
+            self._remove_later(_GOODBYE_SECONDS, m.DisconnectReason.CLIENT_INITIATED)
+        else:
             self.remove(m.DisconnectReason.CONNECTION_TIMEOUT)
+
+    def _remove_later(self, seconds: float, reason: m.DisconnectReason) -> None:
+        if self._gone is not None:
+            self._gone.cancel()
+        self._gone = asyncio.get_running_loop().call_later(seconds, self.remove, reason)
 
     # What the room and the signalling use
 
@@ -121,9 +134,7 @@ class Participant:
     def may_publish(self, source: int) -> bool:
         """Return whether tracks of this source may be published."""
         allowed = self.permission.can_publish_sources
-        if allowed:
-            return source in allowed
-        return bool(self.permission.can_publish)
+        return bool(self.permission.can_publish) and (not allowed or source in allowed)
 
     def snapshot(self) -> m.ParticipantInfo:
         """Return what others are told of it now."""
@@ -155,7 +166,7 @@ class Participant:
         self, section: sdp.MediaSection, payload_type: int, codec: Codec
     ) -> PublishedTrack | None:
         """Publish the announced track of a media section."""
-        track = self.publisher.take(section, payload_type, codec, self.room.new_ssrc())
+        track = self.publisher.take(section, payload_type, codec)
         if track is None:
             return None
         self.uplink.add(track, section.ssrcs())
@@ -215,6 +226,7 @@ class Participant:
                 self.unpublish(track)
         for owner, track in self.room.tracks_for(self):
             self.consider(owner, track)
+        self.token_is_stale.set()
         self.announce()
 
     # Its connection
@@ -233,10 +245,7 @@ class Participant:
         if self.session is not session or self.closed:
             return
         self.session = None
-        loop = asyncio.get_running_loop()
-        self._gone = loop.call_later(
-            self.room.config.timeouts.resume, self.remove, m.DisconnectReason.SIGNAL_CLOSE
-        )
+        self._remove_later(self.room.config.timeouts.resume, m.DisconnectReason.SIGNAL_CLOSE)
 
     def tick(self) -> None:
         """Do what is due, and notice a client that has gone silent."""
@@ -244,6 +253,10 @@ class Participant:
         timeouts = self.room.config.timeouts
         patience = timeouts.ice_consent if self.session is not None else timeouts.silent_peer
         now = time.monotonic()
+        never_connected = self.info.state == _State.JOINED
+        if never_connected and now - self._joined > timeouts.join:
+            self.leave(m.DisconnectReason.JOIN_FAILURE)
+            return
         for transport in {self.publisher_transport, self.subscriber_transport}:
             if transport.state == "connected" and now - transport.last_check > patience:
                 self.remove(m.DisconnectReason.CONNECTION_TIMEOUT)

@@ -14,7 +14,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from lkexplore.errors import ServerError
 
@@ -36,11 +37,17 @@ def run_child() -> int:
     parent = os.getppid()
     try:
         config = _read_config(sys.stdin.buffer.readline(_MAX_LINE))
-        asyncio.run(_serve_child(config, parent))
+        _run(_serve_child(config, parent))
     except ServerError as error:
         _answer({"error": str(error)})
         return 1
     return 0
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    # The loop that reads sockets directly, on Windows too, where it is not the default.
+    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        runner.run(work)
 
 
 def _read_config(line: bytes) -> ServerConfig:
@@ -102,7 +109,7 @@ def run_foreground(config: ServerConfig, announce: Callable[[Server], None]) -> 
     ServerError
         When it cannot start.
     """
-    asyncio.run(_serve_foreground(config, announce))
+    _run(_serve_foreground(config, announce))
     return 0
 
 

@@ -52,8 +52,12 @@ class Publisher:
             return _Response.UNSUPPORTED_TYPE
         if request.sid:
             return _Response.NOT_FOUND
-        limit = self._participant.room.config.limits.tracks_per_participant
-        if len(self._pending) + len(self._participant.uplink.tracks) >= limit:
+        limits = self._participant.room.config.limits
+        number = len(self._pending) + len(self._participant.uplink.tracks)
+        if (
+            number >= limits.tracks_per_participant
+            or request.ByteSize() > limits.announcement_bytes
+        ):
             return _Response.LIMIT_EXCEEDED
         return None
 
@@ -81,15 +85,17 @@ class Publisher:
         )
         default = "audio/opus" if audio else "video/vp8"
         for wanted in request.simulcast_codecs[:4]:
-            mime = wanted.codec if "/" in wanted.codec else _MIME_BY_NAME.get(wanted.codec.lower())
+            name = wanted.codec.lower().rpartition("/")[2]
             info.codecs.add(
-                mime_type=mime or default, cid=wanted.cid, layers=wanted.layers or request.layers
+                mime_type=_MIME_BY_NAME.get(name, default),
+                cid=wanted.cid,
+                layers=(wanted.layers or request.layers)[:3],
             )
         info.mime_type = info.codecs[0].mime_type if info.codecs else default
         return info
 
     def take(
-        self, section: sdp.MediaSection, payload_type: int, codec: Codec, ssrc: int
+        self, section: sdp.MediaSection, payload_type: int, codec: Codec
     ) -> PublishedTrack | None:
         """Turn the announced track of a media section into a published one."""
         info = self._claim(section)
@@ -108,7 +114,6 @@ class Publisher:
             mid=section.mid,
             payload_type=payload_type,
             codec=codec,
-            ssrc=ssrc,
             rids=section.send_rids()[: participant.room.config.limits.layers_per_track],
             level_extension=section.extension_id(sdp.LEVEL_URI),
         )
@@ -144,7 +149,7 @@ class Publisher:
         infos = list(self.infos(request.track_sid))
         for info in infos:
             del info.audio_features[:]
-            info.audio_features.extend(request.features)
+            info.audio_features.extend(dict.fromkeys(request.features))
             info.disable_dtx = m.AudioTrackFeature.TF_NO_DTX in request.features
         if infos:
             self._participant.announce()

@@ -75,12 +75,12 @@ class Room:
         """Return a stream identifier that nobody else in the server has."""
         return next(self._ssrcs)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether nobody more may join."""
+    def admits(self, identity: str) -> bool:
+        """Return whether there is room for one who has, or replaces, this identity."""
         asked = self.info.max_participants
         limit = self.config.limits.participants_per_room
-        return len(self.participants) >= (min(asked, limit) if asked else limit)
+        full = len(self.participants) >= (min(asked, limit) if asked else limit)
+        return not full or identity in self.participants
 
     def others(self, participant: Participant) -> list[Participant]:
         """Return everybody but one."""

@@ -79,8 +79,11 @@ class MediaSection:
         found = []
         for number in self.payload_types:
             name, _, clock = names.get(number, "").partition("/")
-            if name in MIME_TYPES and number.isdecimal() and _is_clock(clock):
-                found.append((int(number) & 0x7F, Codec(name, clock, parameters.get(number, ""))))
+            payload_type = to_number(number, 127)
+            if name in MIME_TYPES and payload_type is not None:
+                codec = Codec(name, clock, parameters.get(number, ""))
+                if codec.fits(self.kind):
+                    found.append((payload_type, codec))
         return found
 
     def payload_type_for(self, codec: Codec) -> int | None:
@@ -98,26 +101,18 @@ class MediaSection:
         """Return the id under which the client sends a header extension."""
         for value in self.all("extmap"):
             number, _, rest = value.partition(" ")
-            number = number.partition("/")[0]
-            if rest.split(" ")[0] == uri and number.isdecimal() and 0 < int(number) < 256:
-                return int(number)
+            found = to_number(number.partition("/")[0], 255)
+            if found and rest.split(" ")[0] == uri:
+                return found
         return None
 
     def ssrcs(self) -> list[int]:
         """Return the primary streams' identifiers (not those of retransmission)."""
-        repair = {
-            int(ssrc)
-            for group in self.all("ssrc-group")
-            if group.startswith("FID ")
-            for ssrc in group.split()[2:]
-            if ssrc.isdecimal()
-        }
-        found = dict.fromkeys(
-            int(value.split(" ")[0])
-            for value in self.all("ssrc")
-            if value.split(" ")[0].isdecimal()
-        )
-        return [ssrc for ssrc in found if ssrc not in repair and ssrc < 1 << 32]
+        groups = [group.split() for group in self.all("ssrc-group")]
+        repair = {ssrc for group in groups if group[:1] == ["FID"] for ssrc in group[2:]}
+        found = dict.fromkeys(value.partition(" ")[0] for value in self.all("ssrc"))
+        numbers = (to_number(ssrc, (1 << 32) - 1) for ssrc in found if ssrc not in repair)
+        return [number for number in numbers if number is not None]
 
     def send_rids(self) -> list[str]:
         """Return the names of the simulcast layers the client sends."""
@@ -258,8 +253,11 @@ def _numbered(values: Iterable[str]) -> dict[str, str]:
     return {number: rest for number, _, rest in pairs}
 
 
-def _is_clock(text: str) -> bool:
-    return all(part.isdecimal() and len(part) < 7 for part in text.split("/")) and text[:1] != "0"
+def to_number(text: str, highest: int) -> int | None:
+    """Return the number from 0 to `highest` that `text` says in plain digits, or None."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= 10):
+        return None
+    return int(text) if int(text) <= highest else None
 
 
 def _is_token(text: str) -> bool:

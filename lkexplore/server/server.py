@@ -18,6 +18,7 @@ from lkexplore.errors import ServerError
 from .admission import Admission, Refused
 from .codecs import PayloadTypes
 from .config import ServerConfig
+from .door import Door
 from .room import Room
 from .transport import UdpMux
 from .twirp import RoomService
@@ -25,6 +26,7 @@ from .twirp import RoomService
 log = logging.getLogger("lkexplore.server")
 
 _FIRST_SSRC = 0x10000
+_LINGERING_SECONDS = 2.0
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -52,8 +54,8 @@ class Server:
         self.port = 0
         self._payload_types = PayloadTypes()
         self._ssrcs = itertools.count(_FIRST_SSRC)
-        self._silent: dict[asyncio.BaseProtocol, asyncio.TimerHandle] = {}
         self._runner: web.AppRunner | None = None
+        self._door: Door | None = None
         self._listener: asyncio.Server | None = None
         self.mux: UdpMux
 
@@ -78,16 +80,22 @@ class Server:
             self._application(),
             access_log=None,
             shutdown_timeout=1.0,
-            max_line_size=config.limits.http_line_bytes,
-            max_field_size=config.limits.http_line_bytes,
+            max_line_size=config.limits.http_head_bytes,
+            max_field_size=config.limits.http_head_bytes,
+            lingering_time=_LINGERING_SECONDS,
         )
         await self._runner.setup()
+        self._door = self._make_door(self._runner)
         loop = asyncio.get_running_loop()
         try:
-            self._listener = await loop.create_server(self._protocol, host, config.port)
-        except OSError as error:
+            self._listener = await loop.create_server(self._door, host, config.port)
+        except (OSError, OverflowError) as error:
             await self.stop()
-            raise ServerError(f"TCP {host}:{config.port}: {error.strerror}") from error
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise ServerError(
+                f"TCP {host} port {config.port} cannot be used ({reason}); choose another port,"
+                " 0 for a free one"
+            ) from error
         self.port = self._listener.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -96,6 +104,8 @@ class Server:
             room.end(m.DisconnectReason.SERVER_SHUTDOWN)
         if self._listener is not None:
             self._listener.close()
+        if self._door is not None:
+            self._door.close()
         if self._runner is not None:
             await self._runner.cleanup()
         self.mux.close()
@@ -118,25 +128,22 @@ class Server:
             client_max_size=self.config.limits.http_body_bytes, middlewares=[self._middleware]
         )
         service = RoomService(self)
+        versions = ["/rtc", "/rtc/v1"] if self.config.single_peer_connection else ["/rtc"]
         app.router.add_get("/", self._hello)
-        app.router.add_get("/rtc", self.admission.serve)
-        app.router.add_get("/rtc/validate", self._validate)
-        if self.config.single_peer_connection:
-            app.router.add_get("/rtc/v1", self.admission.serve)
-            app.router.add_get("/rtc/v1/validate", self._validate)
-        app.router.add_post("/twirp/livekit.RoomService/{method}", service.handle)
+        # A client that was given the server's URL with a slash at its end asks for "//rtc".
+        for path in [*versions, *("/" + version for version in versions)]:
+            app.router.add_get(path, self.admission.serve)
+            app.router.add_get(path + "/validate", self._validate)
+        app.router.add_route("*", "/twirp/livekit.RoomService/{method}", service.handle)
         return app
 
     @web.middleware
     async def _middleware(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
-        """Turn refusals into responses, and let pages of any origin ask."""
-        timer = self._silent.pop(request.protocol, None)
-        if timer is not None:
-            timer.cancel()
+        """Turn refusals into responses; serve one request a connection."""
         response: web.StreamResponse
         try:
             if request.method == "OPTIONS":
-                response = web.Response()
+                response = web.Response(status=204)
             else:
                 response = await handler(request)
         except Refused as refusal:
@@ -144,8 +151,8 @@ class Server:
         except web.HTTPException as error:
             response = web.Response(status=error.status, text=error.text)
         if not response.prepared:
-            response.headers["Access-Control-Allow-Origin"] = "*"
-            response.headers["Access-Control-Allow-Headers"] = "*"
+            _allow_all(request, response)
+            response.force_close()
         return response
 
     @staticmethod
@@ -156,27 +163,32 @@ class Server:
         self.admission.check(request)
         return web.Response(text="success")
 
-    def _protocol(self) -> asyncio.Protocol:
-        """Return the handler of a new connection; drop it at once when there are too many."""
-        handlers = self._runner.server if self._runner else None
-        if handlers is None or len(handlers.connections) >= self.config.limits.connections:
-            return _Refuse()
-        protocol = handlers()
-        self._silent[protocol] = asyncio.get_running_loop().call_later(
-            self.config.limits.http_header_seconds, self._drop_silent, protocol
+    def _make_door(self, runner: web.AppRunner) -> Door:
+        handlers = runner.server
+        if handlers is None:
+            raise ServerError("the HTTP server did not start")
+        limits = self.config.limits
+        return Door(
+            handlers,
+            lambda: len(handlers.connections),
+            limit=limits.connections,
+            head_bytes=limits.http_head_bytes,
+            seconds=limits.http_header_seconds,
         )
-        return protocol
-
-    def _drop_silent(self, protocol: web.RequestHandler) -> None:
-        """Close a connection that has not made a request in its first seconds."""
-        self._silent.pop(protocol, None)
-        if protocol.transport is not None:
-            protocol.transport.close()
 
 
-class _Refuse(asyncio.Protocol):
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport.close()
+def _allow_all(request: web.Request, response: web.StreamResponse) -> None:
+    """Let pages of any origin ask and read (the tokens protect, not the origin)."""
+    asked = request.headers.get("Access-Control-Request-Headers")
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    if asked is not None:
+        # Not "*", which does not stand for Authorization.
+        response.headers["Access-Control-Allow-Headers"] = asked
+    if request.method == "OPTIONS":
+        response.headers["Access-Control-Allow-Methods"] = "GET, POST"
+        response.headers["Access-Control-Max-Age"] = "86400"
+    else:
+        response.headers["Access-Control-Expose-Headers"] = "*"
 
 
 def _ipv4(host: str) -> str:

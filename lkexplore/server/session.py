@@ -24,19 +24,36 @@ class SignalSession:
     ----------
     socket : aiohttp.web.WebSocketResponse
         The prepared socket.
-    queue : int
-        The most messages that may wait for the client.
+    transport : asyncio.Transport, optional
+        The connection under it.
+    messages, size : int
+        The most messages, and bytes of messages, that may wait for the client.
     """
 
-    def __init__(self, socket: web.WebSocketResponse, queue: int) -> None:
-        self._socket = socket
-        self._outbox: asyncio.Queue[bytes | None] = asyncio.Queue(queue)
+    def __init__(
+        self,
+        socket: web.WebSocketResponse,
+        transport: asyncio.Transport | None,
+        *,
+        messages: int,
+        size: int,
+    ) -> None:
+        self._socket, self._transport, self._size = socket, transport, size
+        self._outbox: asyncio.Queue[bytes | None] = asyncio.Queue(messages)
+        self._waiting = 0
+        self._cut_off = False
         self._writer = asyncio.create_task(self._write())
 
     def send(self, **message: Any) -> None:
         """Queue one SignalResponse, given as its single field."""
+        if self._cut_off:
+            return
+        payload = rtc.SignalResponse(**message).SerializeToString()
+        self._waiting += len(payload)
         try:
-            self._outbox.put_nowait(rtc.SignalResponse(**message).SerializeToString())
+            if self._waiting > self._size:
+                raise asyncio.QueueFull
+            self._outbox.put_nowait(payload)
         except asyncio.QueueFull:
             log.warning("a client does not read its signalling: cut off")
             self.abort()
@@ -49,13 +66,17 @@ class SignalSession:
             self.abort()
 
     def abort(self) -> None:
-        """Close the socket now."""
+        """Drop the connection now, and what waits for it."""
+        self._cut_off = True
         self._writer.cancel()
+        if self._transport is not None:
+            self._transport.abort()
 
     async def _write(self) -> None:
         try:
             while (payload := await self._outbox.get()) is not None:
                 await self._socket.send_bytes(payload)
+                self._waiting -= len(payload)
         except (ConnectionError, RuntimeError) as error:
             log.debug("signalling ended: %s", error)
         finally:
@@ -71,6 +92,8 @@ class SignalSession:
                     yield json_format.Parse(message.data, rtc.SignalRequest())
             except (DecodeError, json_format.ParseError, RecursionError, UnicodeError):
                 log.debug("a malformed signalling message was ignored")
+            # A client that sends without pause must not keep the others from their turn.
+            await asyncio.sleep(0)
 
     async def close(self) -> None:
         """Send what is queued, close, and end the writing task."""

@@ -10,8 +10,11 @@ from typing import Any
 from livekit.protocol import models as m
 from livekit.protocol import rtc
 
+from lkexplore.errors import ServerError
+
 from . import sdp
 from .participant import Participant
+from .subscriptions import MAX_WISHES
 
 log = logging.getLogger("lkexplore.server")
 
@@ -27,7 +30,7 @@ def dispatch(participant: Participant, request: rtc.SignalRequest) -> None:
         return
     try:
         handler(participant, getattr(request, kind))
-    except sdp.SdpError as error:
+    except (sdp.SdpError, ServerError) as error:
         log.warning("%s: %s refused: %s", participant.sid, kind, error)
 
 
@@ -73,7 +76,7 @@ def update_subscriptions(participant: Participant, request: rtc.UpdateSubscripti
     tracks = {
         track.sid: (owner, track) for owner, track in participant.room.tracks_for(participant)
     }
-    for sid in sids:
+    for sid in sids[:MAX_WISHES]:
         participant.subscriptions.wish(sid, request.subscribe)
         if sid in tracks:
             participant.consider(*tracks[sid])
@@ -118,16 +121,13 @@ def change_metadata(participant: Participant, change: Any) -> str:
     limits, info = participant.room.config.limits, participant.info
     attributes = {**info.attributes, **change.attributes}
     attributes = {key: value for key, value in attributes.items() if value}
-    size = sum(len(key.encode()) + len(value.encode()) for key, value in attributes.items())
-    if len(change.name) > limits.name_length:
-        return "exceeds name length limit"
-    if len(change.metadata.encode()) > limits.metadata_bytes:
-        return "exceeds metadata size limit"
-    if size > limits.attributes_bytes:
-        return "exceeds attributes size limit"
+    excess = limits.excess(change.name, change.metadata, attributes)
+    if excess:
+        return excess
     info.name, info.metadata = change.name or info.name, change.metadata or info.metadata
     info.attributes.clear()
     info.attributes.update(attributes)
+    participant.token_is_stale.set()
     participant.announce()
     return ""
 
@@ -155,8 +155,7 @@ def _simulate(participant: Participant, scenario: rtc.SimulateScenario) -> None:
 
 
 def _publish_data_track(participant: Participant, request: rtc.PublishDataTrackRequest) -> None:
-    limit = participant.room.config.limits.data_tracks_per_participant
-    participant.data.publish_track(request, limit)
+    participant.data.publish_track(request)
 
 
 def _unpublish_data_track(participant: Participant, request: rtc.UnpublishDataTrackRequest) -> None:

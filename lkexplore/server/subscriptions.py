@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from livekit.protocol import models as m
 from livekit.protocol import rtc
@@ -14,7 +14,10 @@ from .forwarding import ANY_LAYER, DownTrack, PublishedTrack
 if TYPE_CHECKING:
     from .transport import Transport
 
-_MAX_WISHES = 4096
+_T = TypeVar("_T")
+
+MAX_WISHES = 4096
+_MAX_SID = 64
 _QUALITY_RANK = {m.VideoQuality.LOW: 0, m.VideoQuality.MEDIUM: 1, m.VideoQuality.HIGH: ANY_LAYER}
 
 
@@ -25,38 +28,48 @@ class Subscription:
     ----------
     track : PublishedTrack
         What is received.
+    ssrc : int
+        The identifier of the stream at the subscriber, never used before in the server.
     mid : str or None
         The media section that carries it, once negotiated.
     payload_type : int or None
         The payload type the subscriber takes it under, once negotiated.
     nack : bool
         Whether the subscriber asks for lost packets again.
+    running : bool
+        Whether packets are forwarded.
     down : DownTrack or None
-        Set while packets are forwarded.
+        Set from the first start on.
     """
 
-    def __init__(self, track: PublishedTrack) -> None:
-        self.track = track
+    def __init__(self, track: PublishedTrack, ssrc: int) -> None:
+        self.track, self.ssrc = track, ssrc
         self.mid: str | None = None
         self.payload_type: int | None = None
         self.nack = False
+        self.running = False
         self.down: DownTrack | None = None
         self.max_rank = ANY_LAYER
         self.disabled = False
 
     def start(self, sink: Transport) -> bool:
         """Start to forward, unless it runs, is disabled or is not negotiated yet."""
-        if self.down is not None or self.disabled or self.payload_type is None:
+        if self.running or self.disabled or self.payload_type is None:
             return False
         self.track.keeps_history |= self.nack
-        self.down = self.track.attach(sink, self.payload_type, self.max_rank)
+        if self.down is None:
+            self.down = DownTrack(sink, self.payload_type, self.ssrc, self.track.kind)
+        self.down.max_rank = self.max_rank
+        self.track.attach(self.down)
+        self.running = True
         return True
 
     def stop(self) -> None:
         """Stop to forward."""
         if self.down is not None:
             self.track.detach(self.down)
-            self.down = None
+            self.down.fraction_lost = 0.0
+            self.running = False
 
     def limit(self, setting: rtc.UpdateTrackSettings) -> None:
         """Choose the highest layer to receive: by size when a size is asked for."""
@@ -90,13 +103,19 @@ class Subscriptions:
         Who tells the client of them.
     auto_subscribe : bool
         Whether tracks are received without being asked for.
+    new_ssrc : callable
+        Returns a stream identifier that nobody else has.
     """
 
     def __init__(
-        self, transport: Transport, negotiator: SubscriptionNegotiator, auto_subscribe: bool
+        self,
+        transport: Transport,
+        negotiator: SubscriptionNegotiator,
+        auto_subscribe: bool,
+        new_ssrc: Callable[[], int],
     ) -> None:
         self.transport, self.negotiator = transport, negotiator
-        self.auto_subscribe = auto_subscribe
+        self.auto_subscribe, self._new_ssrc = auto_subscribe, new_ssrc
         self._by_sid: dict[str, Subscription] = {}
         self._wishes: dict[str, bool] = {}
         self._settings: dict[str, rtc.UpdateTrackSettings] = {}
@@ -113,14 +132,12 @@ class Subscriptions:
 
     def wish(self, track_sid: str, subscribe: bool) -> None:
         """Remember what the participant asked for; the oldest wishes give way."""
-        while len(self._wishes) >= _MAX_WISHES:
-            self._wishes.pop(next(iter(self._wishes)))
-        self._wishes[track_sid] = subscribe
+        _remember(self._wishes, track_sid, subscribe)
 
     def subscribe(self, track: PublishedTrack) -> None:
         """Start to receive a track."""
         if track.sid not in self._by_sid:
-            subscription = self._by_sid[track.sid] = Subscription(track)
+            subscription = self._by_sid[track.sid] = Subscription(track, self._new_ssrc())
             if track.sid in self._settings:
                 self._apply(subscription, self._settings[track.sid])
             self.negotiator.add(subscription)
@@ -130,13 +147,16 @@ class Subscriptions:
         subscription = self._by_sid.pop(track_sid, None)
         if subscription is not None:
             subscription.stop()
+            self.transport.forget_outbound(subscription.ssrc)
             self.negotiator.remove(subscription)
 
     def set_track_settings(self, setting: rtc.UpdateTrackSettings) -> None:
         """Pause, resume or limit tracks."""
-        for track_sid in setting.track_sids:
-            if len(self._settings) < _MAX_WISHES:
-                self._settings[track_sid] = setting
+        kept = rtc.UpdateTrackSettings()
+        kept.CopyFrom(setting)
+        kept.ClearField("track_sids")
+        for track_sid in setting.track_sids[:MAX_WISHES]:
+            _remember(self._settings, track_sid, kept)
             subscription = self._by_sid.get(track_sid)
             if subscription is not None:
                 self._apply(subscription, setting)
@@ -167,7 +187,7 @@ class Subscriptions:
                 subscription.down.fraction_lost = block.fraction_lost / 256
 
     def _by_ssrc(self, ssrc: int | None) -> Subscription | None:
-        return next((s for s in self._by_sid.values() if s.track.ssrc == ssrc), None)
+        return next((s for s in self._by_sid.values() if s.ssrc == ssrc), None)
 
     def worst_loss(self) -> float:
         """Return the largest share of packets that a track lost on its way, 0 to 1."""
@@ -178,3 +198,12 @@ class Subscriptions:
         for subscription in self:
             subscription.stop()
         self._by_sid.clear()
+
+
+def _remember(book: dict[str, _T], track_sid: str, value: _T) -> None:
+    """Note something about a track; the oldest notes give way, and absurd names are not kept."""
+    if len(track_sid) > _MAX_SID:
+        return
+    if track_sid not in book and len(book) >= MAX_WISHES:
+        del book[next(iter(book))]
+    book[track_sid] = value

@@ -8,20 +8,30 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import jwt
 from livekit.protocol import models as m
 
-MAX_TOKEN_BYTES = 16_384
-LEEWAY_SECONDS = 10
+_T = TypeVar("_T")
 
+MAX_TOKEN_BYTES = 16_384
+LEEWAY_SECONDS = 60
+
+_REASONS: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
+    (jwt.ExpiredSignatureError, "it has expired"),
+    (jwt.ImmatureSignatureError, "it is not valid yet"),
+    (jwt.InvalidAlgorithmError, "only HS256 is taken"),
+    (jwt.InvalidSignatureError, "its signature is not that of the API key's secret"),
+    (jwt.MissingRequiredClaimError, "it needs an expiry (exp)"),
+)
 _SOURCES = {
     "camera": m.TrackSource.CAMERA,
     "microphone": m.TrackSource.MICROPHONE,
     "screen_share": m.TrackSource.SCREEN_SHARE,
     "screen_share_audio": m.TrackSource.SCREEN_SHARE_AUDIO,
 }
+_SOURCE_NAMES = {number: name for name, number in _SOURCES.items()}
 
 
 class TokenRefused(Exception):
@@ -90,8 +100,6 @@ def verify(token: str, keys: Mapping[str, str]) -> Grants:
     TokenRefused
         Unless it is an HS256 token of one of `keys`, within its ``nbf`` and ``exp``.
     """
-    if not token:
-        raise TokenRefused("no token was sent")
     if len(token) > MAX_TOKEN_BYTES:
         raise TokenRefused("invalid token: too long")
     try:
@@ -110,52 +118,103 @@ def verify(token: str, keys: Mapping[str, str]) -> Grants:
             leeway=LEEWAY_SECONDS,
             options={"require": ["exp"], "verify_aud": False, "verify_iat": False},
         )
-    except (jwt.PyJWTError, ValueError) as error:
-        raise TokenRefused(f"invalid token: {error}") from error
+    except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:
+        reason = next((text for kind, text in _REASONS if isinstance(error, kind)), "malformed")
+        raise TokenRefused(f"invalid token: {reason}") from error
     return _grants(payload, str(issuer))
 
 
-def reissue(grants: Grants, keys: Mapping[str, str], seconds: float) -> str:
-    """Return a fresh token with the same grants, for a client to reconnect with."""
+def reissue(
+    grants: Grants,
+    keys: Mapping[str, str],
+    seconds: float,
+    info: m.ParticipantInfo,
+    permission: m.ParticipantPermission,
+) -> str:
+    """Return a fresh token for a client to come back with, as what it has become.
+
+    Parameters
+    ----------
+    grants : Grants
+        Those of the token that it joined with.
+    keys : Mapping[str, str]
+        API keys and their secrets.
+    seconds : float
+        How long the token is valid.
+    info, permission :
+        Its present name, metadata, attributes and permission.
+    """
     now = int(time.time())
-    payload = {**grants.payload, "nbf": now, "exp": now + int(seconds)}
+    video = {
+        **(grants.payload.get("video") or {}),
+        "canPublish": permission.can_publish,
+        "canSubscribe": permission.can_subscribe,
+        "canPublishData": permission.can_publish_data,
+        "canPublishSources": [
+            _SOURCE_NAMES[s] for s in permission.can_publish_sources if s in _SOURCE_NAMES
+        ],
+        "canUpdateOwnMetadata": permission.can_update_metadata,
+        "hidden": permission.hidden,
+    }
+    payload = {
+        **grants.payload,
+        "nbf": now,
+        "exp": now + int(seconds),
+        "video": video,
+        "name": info.name,
+        "metadata": info.metadata,
+        "attributes": dict(info.attributes),
+    }
     return jwt.encode(payload, keys[grants.api_key], algorithm="HS256")
 
 
 def _grants(payload: Mapping[str, Any], api_key: str) -> Grants:
-    video = payload.get("video")
-    given = video if isinstance(video, dict) else {}
-    attributes = payload.get("attributes")
-    sources = given.get("canPublishSources") or []
-    if not isinstance(sources, list) or any(s not in _SOURCES for s in sources):
-        raise TokenRefused("invalid token: canPublishSources")
+    video = _claim(payload, "video", dict, {})
+    attributes = _claim(payload, "attributes", dict, {})
+    if not all(isinstance(value, str) for value in attributes.values()):
+        raise TokenRefused("invalid token: the attributes must be texts")
+    sources = _claim(video, "canPublishSources", list, [])
+    if not all(isinstance(source, str) and source in _SOURCES for source in sources):
+        raise TokenRefused(f"invalid token: canPublishSources may be {', '.join(_SOURCES)}")
+    can_publish = _flag(video, "canPublish", True)
     return Grants(
         api_key=api_key,
-        identity=_text(payload, "sub"),
+        identity=_text(payload, "sub") or _text(payload, "jti"),
         name=_text(payload, "name"),
         metadata=_text(payload, "metadata"),
-        attributes={
-            str(k): str(v) for k, v in (attributes if isinstance(attributes, dict) else {}).items()
-        },
+        attributes=attributes,
         kind=_text(payload, "kind") or "standard",
-        room=_text(given, "room"),
-        room_join=given.get("roomJoin") is True,
-        room_create=given.get("roomCreate") is True,
-        room_list=given.get("roomList") is True,
-        room_admin=given.get("roomAdmin") is True,
-        hidden=given.get("hidden") is True,
-        recorder=given.get("recorder") is True,
-        agent=given.get("agent") is True,
-        can_publish=given.get("canPublish") is not False,
-        can_subscribe=given.get("canSubscribe") is not False,
-        can_publish_data=given.get("canPublishData", given.get("canPublish")) is not False,
-        can_update_own_metadata=given.get("canUpdateOwnMetadata") is True,
-        can_publish_sources=tuple(_SOURCES[s] for s in sources),
-        has_video_grant=isinstance(video, dict),
+        room=_text(video, "room"),
+        room_join=_flag(video, "roomJoin"),
+        room_create=_flag(video, "roomCreate"),
+        room_list=_flag(video, "roomList"),
+        room_admin=_flag(video, "roomAdmin"),
+        hidden=_flag(video, "hidden"),
+        recorder=_flag(video, "recorder"),
+        agent=_flag(video, "agent"),
+        can_publish=can_publish,
+        can_subscribe=_flag(video, "canSubscribe", True),
+        can_publish_data=_flag(video, "canPublishData", can_publish),
+        can_update_own_metadata=_flag(video, "canUpdateOwnMetadata"),
+        can_publish_sources=tuple(_SOURCES[source] for source in sources),
+        has_video_grant=payload.get("video") is not None,
         payload=dict(payload),
     )
 
 
-def _text(claims: Mapping[str, Any], name: str) -> str:
+def _claim(claims: Mapping[str, Any], name: str, kind: type[_T], default: _T) -> _T:
+    """Return a claim, or `default` when it is missing or null; refuse any other type."""
     value = claims.get(name)
-    return value if isinstance(value, str) else ""
+    if value is None:
+        return default
+    if not isinstance(value, kind):
+        raise TokenRefused(f"invalid token: {name} is of the wrong type")
+    return value
+
+
+def _text(claims: Mapping[str, Any], name: str) -> str:
+    return _claim(claims, name, str, "")
+
+
+def _flag(claims: Mapping[str, Any], name: str, default: bool = False) -> bool:
+    return _claim(claims, name, bool, default)

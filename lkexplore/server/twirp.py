@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,6 @@ from livekit.protocol import models as m
 from livekit.protocol import room as api
 from livekit.protocol import rtc
 
-from .admission import Refused
 from .data import LOSSY, RELIABLE
 from .signals import change_metadata, update_subscriptions
 from .tokens import Grants
@@ -28,10 +28,12 @@ _STATUS = {
     "invalid_argument": 400,
     "malformed": 400,
     "unauthenticated": 401,
-    "permission_denied": 403,
     "failed_precondition": 412,
     "resource_exhausted": 429,
 }
+_NONCE_BYTES = 16
+_METADATA_TOO_LONG = "metadata size exceeds limits"
+_JSON, _PROTOBUF = "application/json", "application/protobuf"
 
 
 class TwirpError(Exception):
@@ -43,7 +45,8 @@ class TwirpError(Exception):
 
     def response(self) -> web.Response:
         """Return the HTTP response that says it."""
-        return web.json_response({"code": self.code, "msg": self.text}, status=_STATUS[self.code])
+        body = json.dumps({"code": self.code, "msg": self.text}).encode()
+        return web.Response(body=body, content_type=_JSON, status=_STATUS[self.code])
 
 
 class RoomService:
@@ -73,31 +76,31 @@ class RoomService:
             return error.response()
 
     async def _answer(self, request: web.Request) -> web.Response:
-        try:
-            grants = self._server.admission.grants(request)
-        except Refused as error:
-            raise TwirpError("unauthenticated", error.text) from error
+        # Raises `Refused` for a token that is not valid, as for every other request.
+        grants = self._server.admission.grants(request)
         call = self._calls.get(request.match_info["method"])
         if call is None:
-            raise TwirpError("bad_route", "no such method")
-        kind, handler = call
-        body = await request.read()
-        is_json = request.content_type == "application/json"
-        try:
-            message = json_format.Parse(body, kind()) if is_json else kind.FromString(body)
-        except (DecodeError, json_format.ParseError, UnicodeError, RecursionError) as error:
-            raise TwirpError("malformed", "the request cannot be decoded") from error
-        result = handler(message, grants)
-        if is_json:
-            return web.json_response(
-                json_format.MessageToDict(result, preserving_proto_field_name=True)
+            raise TwirpError("bad_route", f'no handler for path "{request.path}"')
+        if request.method != "POST":
+            raise TwirpError(
+                "bad_route", f'unsupported method "{request.method}" (only POST is allowed)'
             )
-        return web.Response(body=result.SerializeToString(), content_type="application/protobuf")
+        header = request.headers.get("Content-Type", "")
+        content_type = header.partition(";")[0].strip().lower()
+        if content_type not in (_JSON, _PROTOBUF):
+            raise TwirpError("bad_route", f'unexpected Content-Type: "{header}"')
+        if grants is None or not grants.has_video_grant:
+            raise _denied()
+        kind, handler = call
+        message = _decode(kind, await request.read(), is_json=content_type == _JSON)
+        result = handler(message, grants)
+        body = result.SerializeToString() if content_type == _PROTOBUF else _encode_json(result)
+        return web.Response(body=body, content_type=content_type)
 
     def _room(self, name: str, grants: Grants) -> Room:
         """Return a room that the caller administers."""
         if not grants.administers(name):
-            raise TwirpError("permission_denied", "permissions denied")
+            raise _denied()
         room = self._server.rooms.get(name)
         if room is None:
             raise TwirpError("not_found", "requested room does not exist")
@@ -111,12 +114,17 @@ class RoomService:
 
     def _create_room(self, request: api.CreateRoomRequest, grants: Grants) -> Message:
         if not grants.room_create:
-            raise TwirpError("permission_denied", "permissions denied")
+            raise _denied()
         limits = self._server.config.limits
-        if not 0 < len(request.name) <= limits.name_length:
-            raise TwirpError("invalid_argument", "no room name, or one over 256 characters")
+        if not request.name:
+            raise TwirpError("invalid_argument", "no room name")
+        if len(request.name.encode()) > limits.name_length:
+            raise TwirpError(
+                "invalid_argument",
+                f"room name length exceeds limits: max length {limits.name_length}",
+            )
         if len(request.metadata.encode()) > limits.metadata_bytes:
-            raise TwirpError("invalid_argument", "metadata size exceeds limits")
+            raise TwirpError("invalid_argument", _METADATA_TOO_LONG)
         if request.name not in self._server.rooms and len(self._server.rooms) >= limits.rooms:
             raise TwirpError("resource_exhausted", "the server has reached its number of rooms")
         room = self._server.room(request.name)
@@ -128,7 +136,7 @@ class RoomService:
 
     def _list_rooms(self, request: api.ListRoomsRequest, grants: Grants) -> Message:
         if not grants.room_list:
-            raise TwirpError("permission_denied", "permissions denied")
+            raise _denied()
         wanted = set(request.names)
         rooms = self._server.rooms.values()
         return api.ListRoomsResponse(
@@ -137,7 +145,7 @@ class RoomService:
 
     def _delete_room(self, request: api.DeleteRoomRequest, grants: Grants) -> Message:
         if not grants.room_create:
-            raise TwirpError("permission_denied", "permissions denied")
+            raise _denied()
         room = self._server.rooms.get(request.room)
         if room is None:
             raise TwirpError("not_found", "requested room does not exist")
@@ -157,11 +165,11 @@ class RoomService:
 
     def _mute_track(self, request: api.MuteRoomTrackRequest, grants: Grants) -> Message:
         participant = self._participant(request, grants)
+        if not request.muted:
+            raise TwirpError("failed_precondition", "remote unmute not enabled")
         track = participant.uplink.tracks.get(request.track_sid)
         if track is None:
             raise TwirpError("not_found", "track is not found")
-        if not request.muted:
-            raise TwirpError("failed_precondition", "remote unmute not enabled")
         participant.publisher.mute(request.track_sid, True)
         participant.send(mute=rtc.MuteTrackRequest(sid=request.track_sid, muted=True))
         return api.MuteRoomTrackResponse(track=track.info)
@@ -183,6 +191,12 @@ class RoomService:
 
     def _send_data(self, request: api.SendDataRequest, grants: Grants) -> Message:
         room = self._room(request.room, grants)
+        if len(request.nonce) not in (0, _NONCE_BYTES):
+            raise TwirpError(
+                "invalid_argument",
+                f"nonce should be {_NONCE_BYTES}-bytes or not present,"
+                f" got: {len(request.nonce)} bytes",
+            )
         identities, sids = set(request.destination_identities), set(request.destination_sids)
         packet = m.DataPacket(
             kind=request.kind,
@@ -206,9 +220,30 @@ class RoomService:
     def _update_room_metadata(
         self, request: api.UpdateRoomMetadataRequest, grants: Grants
     ) -> Message:
-        if len(request.metadata.encode()) > self._server.config.limits.metadata_bytes:
-            raise TwirpError("invalid_argument", "metadata size exceeds limits")
         room = self._room(request.room, grants)
+        if len(request.metadata.encode()) > self._server.config.limits.metadata_bytes:
+            raise TwirpError("invalid_argument", _METADATA_TOO_LONG)
         room.info.metadata = request.metadata
         room.announce_room()
         return room.info
+
+
+def _denied() -> TwirpError:
+    return TwirpError("unauthenticated", "permissions denied")
+
+
+def _decode(kind: type[Message], body: bytes, *, is_json: bool) -> Message:
+    try:
+        if is_json:
+            return json_format.Parse(body, kind(), ignore_unknown_fields=True)
+        return kind.FromString(body)
+    except (DecodeError, json_format.ParseError, UnicodeError, RecursionError) as error:
+        form = "json" if is_json else "protobuf"
+        raise TwirpError("malformed", f"the {form} request could not be decoded") from error
+
+
+def _encode_json(message: Message) -> bytes:
+    fields = json_format.MessageToDict(
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+    return json.dumps(fields).encode()

@@ -53,7 +53,11 @@ class Uplink:
         self.tracks.pop(track.sid, None)
         if self._by_mid.get(track.mid) is track:
             del self._by_mid[track.mid]
-        self._by_ssrc = {s: hit for s, hit in self._by_ssrc.items() if hit[0] is not track}
+        for ssrc in [s for s, hit in self._by_ssrc.items() if hit[0] is track]:
+            del self._by_ssrc[ssrc]
+            self.transport.forget_inbound(ssrc)
+        for layer in track.layers.values():
+            self.transport.forget_inbound(layer.ssrc)
 
     def by_mid(self, mid: str) -> PublishedTrack | None:
         """Return the track of a media section."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Protocol
 
+from livekit.protocol import models as m
 from livekit.protocol import rtc
 
 from .. import sdp
@@ -115,10 +116,10 @@ class Negotiator(ABC):
 
     def _answer_section(self, section: sdp.MediaSection, track_ids: dict[str, str]) -> list[str]:
         if section.kind == "application":
-            port = section.get("sctp-port", str(sdp.SCTP_PORT))
-            if not port.isdecimal() or not 0 < int(port) < 65536:
+            port = sdp.to_number(section.get("sctp-port", str(sdp.SCTP_PORT)), 65535)
+            if not port:
                 raise sdp.SdpError("the data section has no usable SCTP port")
-            self.host.start_data(self.publisher, int(port))
+            self.host.start_data(self.publisher, port)
             return sdp.application_section(self.publisher, section.mid, "passive")
         if section.kind not in ("audio", "video"):
             raise sdp.SdpError("only audio, video and application sections are served")
@@ -142,7 +143,7 @@ class Negotiator(ABC):
     ) -> list[str]:
         """Return the section by which the server takes a published track."""
         if codec.name == "opus":
-            silence = "" if track.info.disable_dtx or track.info.stereo else ";usedtx=1"
+            silence = "" if track.info.disable_dtx or _is_stereo(track) else ";usedtx=1"
             codec = Codec(codec.name, codec.clock, received_codec(track).parameters + silence)
         layers = [f"a=rid:{rid} recv" for rid in track.rids]
         simulcast = ["a=simulcast:recv " + ";".join(track.rids)] if track.rids else []
@@ -159,8 +160,9 @@ class Negotiator(ABC):
         )
 
     def _inactive(self, section: sdp.MediaSection, codecs: list[tuple[int, Codec]]) -> list[str]:
-        number = next((n for n in section.payload_types if n.isdecimal()), "0")
-        payload_type, codec = codecs[0] if codecs else (int(number) & 0x7F, _PLACEHOLDER)
+        numbers = (sdp.to_number(text, 127) for text in section.payload_types)
+        number = next((n for n in numbers if n is not None), 0)
+        payload_type, codec = codecs[0] if codecs else (number, _PLACEHOLDER)
         return sdp.media_section(
             self.publisher,
             section.kind,
@@ -177,6 +179,16 @@ def received_codec(track: PublishedTrack) -> Codec:
     """Return a track's codec with what its receiver is told (RFC 7587 for Opus)."""
     if track.codec.name != "opus":
         return track.codec
-    stereo = ";stereo=1;sprop-stereo=1" if track.info.stereo else ""
+    stereo = ";stereo=1;sprop-stereo=1" if _is_stereo(track) else ""
     parameters = "minptime=10;useinbandfec=1" + stereo
     return Codec(track.codec.name, track.codec.clock, parameters)
+
+
+def _is_stereo(track: PublishedTrack) -> bool:
+    """Return whether the publisher is asked for two channels.
+
+    The Rust and Python SDKs never say that a track is stereo. They do take stereo in their
+    offer; this is used, but not for microphones, since mono would be coded worse.
+    """
+    offered = "stereo=1" in track.codec.parameters.replace(" ", "").split(";")
+    return track.info.stereo or (offered and track.info.source != m.TrackSource.MICROPHONE)

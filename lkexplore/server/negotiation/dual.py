@@ -104,18 +104,21 @@ class DualNegotiator(Negotiator):
         self.host.send(offer=rtc.SessionDescription(type="offer", sdp=text, id=self._offer_version))
 
     def _slot_lines(self, slot: _Slot) -> list[str]:
-        slot.offered = slot.subscription
-        track = slot.subscription.track if slot.subscription else None
+        subscription = slot.offered = slot.subscription
+        streams: list[str] = []
+        if subscription is not None:
+            track = subscription.track
+            streams = sdp.stream_lines(track.publisher_sid, track.sid, subscription.ssrc)
         return sdp.media_section(
             self.subscriber,
             slot.kind,
             slot.mid,
             setup="actpass",
-            direction="sendonly" if track else "inactive",
+            direction="sendonly" if subscription else "inactive",
             payload_type=slot.payload_type,
             codec=slot.codec,
             nack=True,
-            extra=sdp.stream_lines(track.publisher_sid, track.sid, track.ssrc) if track else (),
+            extra=streams,
         )
 
     def on_answer(self, description: rtc.SessionDescription) -> None:

@@ -119,7 +119,7 @@ class SingleNegotiator(Negotiator):
             codec=received_codec(track),
             nack=previous.nack,
             extra=[
-                *sdp.stream_lines(track.publisher_sid, track.sid, track.ssrc),
+                *sdp.stream_lines(track.publisher_sid, track.sid, previous.ssrc),
                 *sdp.extension_lines(section),
             ],
         )

@@ -5,7 +5,8 @@ the start of the server's process: it takes a quarter of a second.
 """
 
 from lkexplore.server.transport.channels import Channel, DataChannels
+from lkexplore.server.transport.dtls import PEER_CLOSED
 from lkexplore.server.transport.mux import UdpMux
 from lkexplore.server.transport.transport import Transport
 
-__all__ = ["Channel", "DataChannels", "Transport", "UdpMux"]
+__all__ = ["PEER_CLOSED", "Channel", "DataChannels", "Transport", "UdpMux"]

@@ -23,6 +23,9 @@ from lkexplore.server.transport.certificate import (
 )
 from lkexplore.server.transport.srtp import EXPORT_LABEL, PROFILES, SrtpSession
 
+PEER_CLOSED = "the peer closed the connection"
+"""The reason when the peer said goodbye, as it does when it leaves."""
+
 HANDSHAKE_SECONDS = 10.0
 MAX_DATAGRAM_BYTES = 1350
 MAX_EARLY_DATAGRAMS = 4
@@ -200,7 +203,7 @@ class DtlsSession:
             except SSL.WantReadError:
                 break
             except SSL.ZeroReturnError:
-                self._on_failed("the peer closed the connection")
+                self._on_failed(PEER_CLOSED)
                 return
             except SSL.Error as error:
                 self._on_failed(f"the DTLS session failed: {_reason(error)}")
