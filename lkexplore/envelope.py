@@ -1,0 +1,112 @@
+"""Many samples seen through few columns: the lowest, the highest and the RMS of each."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["column_edges", "covered_columns", "extremes", "rms_columns"]
+
+_PIECE = 1 << 20
+
+
+def column_edges(length: int, columns: int) -> NDArray[np.intp]:
+    """Divide samples among columns as evenly as whole samples allow.
+
+    Parameters
+    ----------
+    length : int
+        How many samples, at least 1.
+    columns : int
+        How many columns are wanted, at least 1; there are never more than samples.
+
+    Returns
+    -------
+    ndarray of int, shape (columns + 1,)
+        Column i holds the samples from ``edges[i]`` up to ``edges[i + 1]``.
+
+    Examples
+    --------
+    >>> column_edges(10, 4).tolist()
+    [0, 2, 5, 7, 10]
+    """
+    columns = min(columns, length)
+    return np.arange(columns + 1, dtype=np.intp) * length // columns
+
+
+def extremes(
+    samples: NDArray[np.float32], edges: NDArray[np.intp]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the lowest and the highest sample of each column.
+
+    Parameters
+    ----------
+    samples : ndarray of float32, shape (channels, n)
+        The sound.
+    edges : ndarray of int, shape (columns + 1,)
+        As :func:`column_edges` makes them.
+
+    Returns
+    -------
+    low, high : ndarray of float32, shape (channels, columns)
+        No sample, however short its click, is left out.
+    """
+    low = np.minimum.reduceat(samples, edges[:-1], axis=1)
+    high = np.maximum.reduceat(samples, edges[:-1], axis=1)
+    return low, high
+
+
+def rms_columns(samples: NDArray[np.float32], edges: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return the root mean square of each column.
+
+    Parameters
+    ----------
+    samples : ndarray of float32, shape (channels, n)
+        The sound.
+    edges : ndarray of int, shape (columns + 1,)
+        As :func:`column_edges` makes them.
+
+    Returns
+    -------
+    ndarray of float64, shape (channels, columns)
+        Linear, full scale 1.
+    """
+    power = np.empty((samples.shape[0], edges.size - 1))
+    at_once = max(1, _PIECE // max(1, int(edges[1] - edges[0])))
+    for first in range(0, edges.size - 1, at_once):
+        part = edges[first : first + at_once + 1]
+        squares = np.square(samples[:, part[0] : part[-1]], dtype=np.float64)
+        sums = np.add.reduceat(squares, part[:-1] - part[0], axis=1)
+        power[:, first : first + at_once] = sums / np.diff(part)
+    root: NDArray[np.float64] = np.sqrt(power)
+    return root
+
+
+def covered_columns(spans: list[tuple[float, float]], columns: int) -> list[tuple[int, int]]:
+    """Return the runs of columns that spans touch, so that many spans are drawn as few.
+
+    Parameters
+    ----------
+    spans : list of (start, end)
+        As fractions of the whole width, 0 to 1.
+    columns : int
+        How many columns the width has.
+
+    Returns
+    -------
+    list of (first, end)
+        Runs of columns, ``end`` not included; every span has at least one column.
+
+    Examples
+    --------
+    >>> covered_columns([(0.5, 0.5001), (0.505, 0.51)], 100)
+    [(50, 51)]
+    """
+    touched = np.zeros(columns + 2, dtype=np.int8)
+    for start, end in spans:
+        first = min(int(start * columns), columns - 1)
+        touched[first + 1 : max(first + 1, int(np.ceil(end * columns))) + 1] = 1
+    touched[-1] = 0
+    steps = np.diff(touched)
+    firsts, ends = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
+    return [(int(a), int(b)) for a, b in zip(firsts, ends, strict=True)]

@@ -1,0 +1,54 @@
+"""Gain: louder or quieter."""
+
+from __future__ import annotations
+
+from .design import GainDesign
+from .linear import LinearFilter
+from .parameter import Parameter
+
+__all__ = ["Gain", "gain"]
+
+
+class Gain(LinearFilter):
+    """Multiplication by a level in dB; see :func:`gain`."""
+
+    db = Parameter("dB", low=-120.0, high=60.0, scale="db")
+
+    def __init__(self, db: float) -> None:
+        self.set(db=db)
+
+    def design(self) -> GainDesign:
+        """Return the design for the present parameter."""
+        return GainDesign(10.0 ** (self.db / 20))
+
+
+def gain(db: float) -> Gain:
+    """Make sound louder or quieter.
+
+    Parameters
+    ----------
+    db : float
+        -120 to 60 dB; 6.02 dB is twice the amplitude. Nothing is clipped here: what ends beyond
+        full scale is clipped only where integers are made of it.
+
+    Returns
+    -------
+    Gain
+        With the parameter ``db``; no latency.
+
+    Raises
+    ------
+    FilterError
+        If the value is out of its range.
+
+    Notes
+    -----
+    Taught in ``notebooks/01_quickstart.ipynb``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> gain(-20).process(np.ones((1, 2), "f4")).round(6).tolist()
+    [[0.10000000149011612, 0.10000000149011612]]
+    """
+    return Gain(db)

@@ -1,0 +1,98 @@
+"""The level over time and frequency, as many columns and rows as a picture has pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["SILENCE_DBFS", "level_columns"]
+
+SILENCE_DBFS = -200.0
+
+_FLOOR = np.float32(10 ** (SILENCE_DBFS / 10))
+_PADDING = 4
+_FRAMES_AT_ONCE = 128
+
+
+def level_columns(
+    samples: NDArray[np.float32],
+    sample_rate: int,
+    *,
+    window: int,
+    columns: int,
+    row_edges: NDArray[np.float64],
+) -> NDArray[np.float32]:
+    """Return the highest level in each cell of time and frequency.
+
+    Parameters
+    ----------
+    samples : ndarray of float32, shape (channels, n)
+        The sound, n at least 1; of the channels the strongest counts.
+    sample_rate : int
+        In Hz.
+    window : int
+        Length of the Hann window in samples; not more than n.
+    columns : int
+        How many columns are wanted; fewer are made if there are not enough samples.
+    row_edges : ndarray, shape (rows + 1,)
+        Rising frequencies in Hz between which the rows lie.
+
+    Returns
+    -------
+    ndarray of float32, shape (rows, columns)
+        In dBFS, 0 for a full-scale sine of any frequency that goes through at least two periods
+        in a window (to within 0.1 dB); -200 and less is silence.
+
+    Notes
+    -----
+    Windows lie inside the sound, so its ends are not smeared, and overlap by half or more, so
+    nothing falls between them. A column or row that covers several windows or bins shows the
+    strongest. Memory does not grow with the length of the sound.
+    """
+    from scipy.fft import next_fast_len, rfft
+
+    length = samples.shape[1]
+    size = next_fast_len(_PADDING * window, real=True)
+    shape = np.hanning(window + 2)[1:-1] if window > 2 else np.ones(window)
+    # So that no square overflows.
+    scale = max(1.0, float(samples.max()), -float(samples.min()))
+    shape = (shape * (2 / shape.sum() / scale)).astype(np.float32)
+    # A constant has twice the power of a sine of its height, but is its own mirror image.
+    constant = -(-size // window)
+    columns = max(1, min(columns, length - window + 1))
+    starts, owner = _places(length, window, columns)
+    first_bins = _first_bins(row_edges, sample_rate / size, size // 2 + 1)
+    power = np.zeros((columns, len(row_edges) - 1), dtype=np.float32)
+    for channel in samples:
+        windows = np.lib.stride_tricks.sliding_window_view(channel, window)
+        for begin in range(0, starts.size, _FRAMES_AT_ONCE):
+            part = slice(begin, begin + _FRAMES_AT_ONCE)
+            spectrum = rfft(windows[starts[part]] * shape, size, axis=1)
+            squared = np.square(spectrum.real) + np.square(spectrum.imag)
+            squared[:, :constant] *= 0.5
+            owners, heads = np.unique(owner[part], return_index=True)
+            strongest = np.maximum.reduceat(squared, heads, axis=0)
+            cells = np.maximum.reduceat(strongest, first_bins, axis=1)[:, : power.shape[1]]
+            power[owners] = np.maximum(power[owners], cells)
+    return 10 * np.log10(np.maximum(power.T, _FLOOR)) + np.float32(20 * np.log10(scale))
+
+
+def _places(length: int, window: int, columns: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return where the windows start, and to which column each belongs."""
+    each = max(1, int(np.ceil(length / columns / max(1, window / 2))))
+    frames = columns * each
+    centres = (np.arange(frames) + 0.5) * (length / frames)
+    starts = np.clip(np.rint(centres - window / 2), 0, length - window).astype(np.intp)
+    return starts, np.arange(frames, dtype=np.intp) // each
+
+
+def _first_bins(row_edges: NDArray[np.float64], spacing: float, bins: int) -> NDArray[np.intp]:
+    """Return the first bin of each row, and one end of the last if it is not the last bin."""
+    middles = np.rint((row_edges[:-1] + row_edges[1:]) / 2 / spacing)
+    edges = np.ceil(row_edges / spacing)
+    # A row narrower than a bin shows the nearest one.
+    empty = edges[:-1] >= edges[1:]
+    first = np.where(empty, np.minimum(middles, edges[:-1]), edges[:-1])
+    first = np.maximum.accumulate(np.clip(first, 0, bins - 1))
+    end = np.floor(row_edges[-1] / spacing) + 1
+    return np.append(first, end).astype(np.intp) if end < bins else first.astype(np.intp)
