@@ -26,21 +26,25 @@ if TYPE_CHECKING:
     from . import measure as measure
     from . import plot as plot
     from .capture import record as record
-    from .connect import connect as connect
+    from .connecting import connect as connect
     from .errors import LkExploreError as LkExploreError
     from .files import load as load
     from .loop import run as run
+    from .publishing import publish as publish
     from .recording import Gap as Gap
     from .recording import Recording as Recording
     from .room import Room as Room
     from .samples import sample as sample
     from .samples import sample_names as sample_names
+    from .widgets import FilterLab as FilterLab
 
 __version__ = "0.1.0"
 
 _MODULES = ("bots", "errors", "filters", "measure", "plot")
 _HOMES = {
-    "connect": "connect",
+    # Modules are not called what they export: importing one would hide the function.
+    "connect": "connecting",
+    "publish": "publishing",
     "record": "capture",
     "run": "loop",
     "load": "files",
@@ -50,9 +54,11 @@ _HOMES = {
     "Recording": "recording",
     "Room": "room",
     "LkExploreError": "errors",
+    "FilterLab": "widgets",
 }
 
 __all__ = [
+    "FilterLab",
     "Gap",
     "LkExploreError",
     "Recording",
@@ -64,6 +70,7 @@ __all__ = [
     "load",
     "measure",
     "plot",
+    "publish",
     "record",
     "run",
     "sample",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections import deque
 from typing import Any
 
 import numpy as np
@@ -12,13 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import FilterError
 from .design import Design
 from .filter import Filter, as_block
+from .history import History
 
 __all__ = ["LinearFilter"]
 
 FADE_SECONDS = 0.01
 HISTORY_SECONDS = 1.0
-
-_MAX_PIECES = 256
 
 
 class LinearFilter(Filter):
@@ -108,7 +106,7 @@ class _Run:
         self._faded = 0
         steps = max(1, round(FADE_SECONDS * sample_rate))
         self._fade = 0.5 - 0.5 * np.cos(np.pi * np.arange(1, steps + 1) / steps)
-        self._history = _History(round(HISTORY_SECONDS * sample_rate))
+        self._history = History(round(HISTORY_SECONDS * sample_rate))
 
     def process(self, block: NDArray[np.float32], wanted: Design) -> NDArray[np.float32]:
         out = np.empty_like(block)
@@ -145,28 +143,3 @@ class _Run:
         if self._faded == self._fade.size:
             self._design, self._state, self._next = self._next, self._next_state, None
         return out
-
-
-class _History:
-    """The last samples that went in, as many as asked for."""
-
-    def __init__(self, length: int) -> None:
-        self._length = length
-        self._pieces: deque[NDArray[np.float32]] = deque()
-        self._held = 0
-
-    def add(self, piece: NDArray[np.float32]) -> None:
-        self._pieces.append(piece[:, -self._length :].copy())
-        self._held += self._pieces[-1].shape[1]
-        while self._held - self._pieces[0].shape[1] >= self._length:
-            self._held -= self._pieces.popleft().shape[1]
-        if len(self._pieces) > _MAX_PIECES:
-            joined = np.concatenate(self._pieces, axis=1)
-            self._pieces = deque([joined])
-
-    def last(self, memory: float) -> NDArray[np.float64] | None:
-        count = int(min(self._length, self._held, memory))
-        if not count:
-            return None
-        joined = np.concatenate(self._pieces, axis=1)
-        return joined[:, -count:].astype(np.float64)

@@ -7,10 +7,12 @@ from numpy.typing import NDArray
 
 from .chain import as_filter
 from .filter import Filter
+from .history import History
 
 __all__ = ["Swap"]
 
 FADE_SECONDS = 0.02
+PAST_SECONDS = 0.5
 
 
 class Swap(Filter):
@@ -24,7 +26,8 @@ class Swap(Filter):
     Notes
     -----
     The fade is a raised cosine of 20 ms with the weights of both filters adding up to one,
-    which is right for two versions of the same sound. A change during a fade waits for its end.
+    which is right for two versions of the same sound. The filter that comes first runs over the
+    last half second, as if it had been there; a change during a fade waits for its end.
     Taught in ``notebooks/01_quickstart.ipynb``.
 
     Examples
@@ -72,6 +75,7 @@ class Swap(Filter):
 
     def changed(self) -> None:
         """Pass the sample rate on."""
+        self._history = History(round(PAST_SECONDS * self.sample_rate))
         for member in (self._current, self._leaving, self._next):
             if member is not None:
                 member.sample_rate = self.sample_rate
@@ -82,30 +86,49 @@ class Swap(Filter):
             self._current, self._next = self._next, None
         self._leaving = None
         self._current.reset()
+        self._history = History(round(PAST_SECONDS * self.sample_rate))
 
     def process(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
         """Filter the next block; see :meth:`Filter.process`."""
-        if self._next is not None and self._leaving is None:
-            self._begin()
-        if self._leaving is None:
+        if self._next is None and self._leaving is None:
+            self._history.add(block)
             return self._current.process(block)
         length = round(FADE_SECONDS * self.sample_rate)
-        fading = min(length - self._faded, block.shape[1])
-        old = self._leaving.process(block[:, :fading])
-        out = np.array(self._current.process(block), dtype=np.float32)
-        phase = (self._faded + 0.5 + np.arange(fading, dtype=np.float32)) / np.float32(length)
+        pieces = []
+        begin = 0
+        while begin < block.shape[1]:
+            if self._leaving is None and self._next is not None:
+                self._begin()
+            end = block.shape[1]
+            if self._leaving is not None:
+                end = min(end, begin + length - self._faded)
+            piece = block[:, begin:end]
+            self._history.add(piece)
+            pieces.append(self._mixed(piece, length))
+            begin = end
+        return np.concatenate(pieces, axis=1) if pieces else self._current.process(block)
+
+    def _mixed(self, piece: NDArray[np.float32], length: int) -> NDArray[np.float32]:
+        new = self._current.process(piece)
+        if self._leaving is None:
+            return new
+        old = self._leaving.process(piece)
+        phase = (self._faded + 1 + np.arange(piece.shape[1])) / length
         weight = (0.5 - 0.5 * np.cos(np.pi * phase)).astype(np.float32)
-        out[:, :fading] = weight * out[:, :fading] + (1 - weight) * old
-        self._faded += fading
+        self._faded += piece.shape[1]
         if self._faded >= length:
             self._leaving = None
-        return out
+        return old + weight * (new - old)
 
     def _begin(self) -> None:
         coming = self._next
         self._next = None
         if coming is None or coming is self._current:
             return
+        coming.reset()
+        past = self._history.last(PAST_SECONDS * self.sample_rate)
+        if past is not None:
+            coming.process(past.astype(np.float32))
         self._leaving, self._current, self._faded = self._current, coming, 0
 
     def __repr__(self) -> str:
