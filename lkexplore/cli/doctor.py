@@ -174,7 +174,7 @@ async def _sing_and_listen() -> tuple[float, float]:
     import numpy as np
 
     from .. import bots, measure
-    from ..connect import connect
+    from ..connecting import connect
     from ..recording import Recording
 
     name = f"lkexplore-doctor-{secrets.token_hex(4)}"

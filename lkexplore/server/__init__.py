@@ -6,7 +6,8 @@ tests, and listens on loopback unless told otherwise.
 
 - ``transport/``: the UDP socket, ICE-lite, DTLS-SRTP, data channels.
 - ``sdp``, ``rtp``, ``rtcp``, ``codecs``: what is on the wire.
-- ``forwarding``, ``uplink``, ``subscriptions``: who receives which packet.
+- ``layer``, ``downtrack``, ``forwarding``, ``uplink``, ``subscriptions``: who receives which
+  packet.
 - ``negotiation/``: offers and answers.
 - ``publishing``, ``data``, ``quality``, ``participant``, ``speakers``, ``room``: the room.
 - ``tokens``, ``joining``, ``admission``, ``session``, ``signals``: signalling.

@@ -92,10 +92,22 @@ def is_key_frame(codec_name: str, packet: bytes, offset: int) -> bool:
         return False
 
 
-def _vp8(p: bytes, o: int) -> bool:
+def without_picture_numbers(packet: bytes, offset: int) -> bytes:
+    """Return the VP8 payload at `offset` with the shortest descriptor (RFC 7741, section 4.2).
+
+    The picture numbers of one simulcast layer have nothing to do with those of another. A
+    subscriber that is led from layer to layer would take new pictures for old ones; without
+    numbers it goes by those of the packets, which are continuous.
+    """
+    try:
+        start = _vp8_start(packet, offset)
+    except IndexError:
+        return packet[offset:]
+    return bytes((packet[offset] & 0x7F,)) + packet[start:]
+
+
+def _vp8_start(p: bytes, o: int) -> int:
     first = p[o]
-    if not first & 0x10 or first & 7:
-        return False
     o += 1
     if first & 0x80:
         extension = p[o]
@@ -103,20 +115,45 @@ def _vp8(p: bytes, o: int) -> bool:
         if extension & 0x80:
             o += 2 if p[o] & 0x80 else 1
         o += bool(extension & 0x40) + bool(extension & 0x30)
-    return not p[o] & 1
+    return o
+
+
+def _vp8(p: bytes, o: int) -> bool:
+    first = p[o]
+    if not first & 0x10 or first & 7:
+        return False
+    return not p[_vp8_start(p, o)] & 1
 
 
 def _vp9(p: bytes, o: int) -> bool:
-    return not p[o] & 0x40 and bool(p[o] & 0x08)
+    first = p[o]
+    if first & 0x40 or not first & 0x08:
+        return False
+    if not first & 0x20:
+        return True
+    o += 1
+    if first & 0x80:
+        o += 2 if p[o] & 0x80 else 1
+    # A higher spatial layer needs the lowest one.
+    return not p[o] >> 1 & 7
 
 
 def _h264(p: bytes, o: int) -> bool:
     kind = p[o] & 31
     if kind == 24:
-        return p[o + 3] & 31 in (5, 7)
+        return _holds_h264_key(p, o + 1)
     if kind == 28:
         return bool(p[o + 1] & 0x80) and p[o + 1] & 31 in (5, 7)
     return kind in (5, 7)
+
+
+def _holds_h264_key(p: bytes, o: int) -> bool:
+    """Look through the units that one packet has put together."""
+    while o + 2 < len(p):
+        if p[o + 2] & 31 in (5, 7):
+            return True
+        o += 2 + (p[o] << 8 | p[o + 1])
+    return False
 
 
 def _h265(p: bytes, o: int) -> bool:

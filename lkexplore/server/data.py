@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 RELIABLE, LOSSY, DATA_TRACKS = "_reliable", "_lossy", "_data_track"
 LABELS = (RELIABLE, LOSSY, DATA_TRACKS)
-_MAX_PENDING = 256
+_MAX_PENDING, _MAX_PENDING_BYTES = 256, 8 << 20
 _MAX_HANDLE = 0xFFFF
 _NAME_LENGTH = 256
 
@@ -39,7 +39,8 @@ class DataRelay:
     def __init__(self, participant: Participant, incoming: Transport, outgoing: Transport) -> None:
         self._participant = participant
         self._incoming, self._outgoing = incoming, outgoing
-        self._pending: deque[bytes] = deque(maxlen=_MAX_PENDING)
+        self._pending: deque[bytes] = deque()
+        self._pending_bytes = 0
         self._open: set[str] = set()
         self.last_sequence = 0
         self.dropped = 0
@@ -63,7 +64,7 @@ class DataRelay:
             self._open.add(channel.label)
         if channel.label != RELIABLE:
             return
-        waiting, self._pending = self._pending, deque(maxlen=_MAX_PENDING)
+        waiting, self._pending, self._pending_bytes = self._pending, deque(), 0
         for payload in waiting:
             self.send(RELIABLE, payload)
 
@@ -107,11 +108,16 @@ class DataRelay:
         if data is not None and label in self._open:
             if data.send(label, payload):
                 return True
-        elif label == RELIABLE and len(self._pending) < _MAX_PENDING:
+        elif label == RELIABLE and self._can_wait(payload):
             self._pending.append(payload)
+            self._pending_bytes += len(payload)
             return True
         self.dropped += 1
         return False
+
+    def _can_wait(self, payload: bytes) -> bool:
+        size = self._pending_bytes + len(payload)
+        return len(self._pending) < _MAX_PENDING and size <= _MAX_PENDING_BYTES
 
     def publish_track(self, request: rtc.PublishDataTrackRequest) -> None:
         """Announce a data track, or say why not."""

@@ -1,239 +1,27 @@
 """Forwarding RTP: one packet in, the same payload out to every subscriber.
 
-A subscriber's stream has its own sequence numbers and timestamps, so that it stays
-continuous while the simulcast layer behind it changes. Header extensions are dropped,
-so that none has to be rewritten. Nothing is decoded.
+Header extensions are dropped, so that none has to be rewritten. Nothing is decoded.
 """
 
 from __future__ import annotations
 
 import struct
 import time
-from collections import deque
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from . import rtcp, rtp
-from .codecs import Codec, is_key_frame
+from .codecs import Codec, is_key_frame, without_picture_numbers
+from .downtrack import DownTrack, PacketSink
+from .layer import Layer
 
 if TYPE_CHECKING:
     from livekit.protocol.models import TrackInfo
 
-ANY_LAYER = 9
-_RANK = {"q": 0, "h": 1, "f": 2}
 _LAYER_SILENT_SECONDS = 1.0
 _PLI_INTERVAL = 0.3
 _NACK_INTERVAL = 0.03
-_HISTORY = {"audio": 128, "video": 768}
 _SILENT_LEVEL = 127
-_MAX_BREAKS = 32
 _MAX_NACKS = 64
-
-
-class PacketSink(Protocol):
-    """The sending side of a transport."""
-
-    def send_rtp(self, packet: bytes) -> None:
-        """Encrypt and send one RTP packet."""
-
-    def send_rtcp(self, packet: bytes) -> None:
-        """Encrypt and send one RTCP packet."""
-
-
-class Layer:
-    """One stream that a publisher sends: the track itself, or one of its simulcast layers."""
-
-    __slots__ = (
-        "cycles",
-        "expected_before",
-        "first",
-        "highest",
-        "last_arrival",
-        "last_pli",
-        "nacked",
-        "pli_due",
-        "rank",
-        "received",
-        "received_before",
-        "report",
-        "report_arrival",
-        "rid",
-        "ssrc",
-    )
-
-    def __init__(self, ssrc: int, rid: str = "") -> None:
-        self.ssrc, self.rid, self.rank = ssrc, rid, _RANK.get(rid, 0)
-        self.first: int | None = None
-        self.highest = self.cycles = self.received = 0
-        self.expected_before = self.received_before = 0
-        self.last_arrival = self.last_pli = 0.0
-        self.pli_due = False
-        self.nacked: dict[int, float] = {}
-        self.report: rtcp.SenderReport | None = None
-        self.report_arrival = 0.0
-
-    def count(self, sequence: int, now: float) -> bool:
-        """Note the arrival of a packet; return whether it is the newest."""
-        self.last_arrival = now
-        self.received += 1
-        if self.first is None:
-            self.first = self.highest = sequence
-        elif 0 < (sequence - self.highest) & 0xFFFF < 0x8000:
-            if sequence < self.highest:
-                self.cycles += 1
-            self.highest = sequence
-        else:
-            return False
-        return True
-
-    def extended(self, sequence: int) -> int:
-        """Return a number near the highest one, counted on through its wrap-arounds."""
-        ahead = (sequence - self.highest + 0x8000) % 0x10000 - 0x8000
-        return (self.cycles << 16) + self.highest + ahead
-
-    @property
-    def expected(self) -> int:
-        """How many packets were sent, judged by their numbers."""
-        return 0 if self.first is None else (self.cycles << 16) + self.highest - self.first + 1
-
-    @property
-    def lost(self) -> int:
-        """How many of them never came."""
-        return max(0, self.expected - self.received)
-
-    def report_block(self, now: float) -> rtcp.ReportBlock:
-        """Return the block of a receiver report, and start its next interval."""
-        expected, received = self.expected, self.received
-        interval = expected - self.expected_before
-        lost = max(0, interval - (received - self.received_before))
-        self.expected_before, self.received_before = expected, received
-        delay = int((now - self.report_arrival) * 65536) if self.report else 0
-        return rtcp.ReportBlock(
-            self.ssrc,
-            min(255, 256 * lost // interval) if interval > 0 else 0,
-            min(self.lost, 0x7FFFFF),
-            (self.cycles & 0xFFFF) << 16 | self.highest,
-            last_report=self.report.middle_ntp if self.report else 0,
-            delay=delay & 0xFFFFFFFF,
-        )
-
-
-class DownTrack:
-    """One subscriber's copy of a published track."""
-
-    __slots__ = (
-        "_breaks",
-        "_history",
-        "_order",
-        "fraction_lost",
-        "layer",
-        "max_rank",
-        "octets",
-        "packets",
-        "payload_type",
-        "sequence",
-        "sequence_offset",
-        "sink",
-        "ssrc",
-        "timestamp",
-        "timestamp_offset",
-    )
-
-    def __init__(self, sink: PacketSink, payload_type: int, ssrc: int, kind: str) -> None:
-        self.sink, self.payload_type, self.ssrc = sink, payload_type, ssrc
-        self.max_rank = ANY_LAYER
-        self.layer: Layer | None = None
-        self.sequence_offset = self.timestamp_offset = 0
-        self.sequence: int | None = None
-        self.timestamp = 0
-        self.packets = self.octets = 0
-        self.fraction_lost = 0.0
-        self._history: dict[int, bytes] = {}
-        self._order: deque[int] = deque(maxlen=_HISTORY[kind])
-        # From which number of the layer on which offset was in force, oldest first.
-        self._breaks: deque[tuple[int, int]] = deque(maxlen=_MAX_BREAKS)
-
-    def send(self, packet: bytes, sequence: int, timestamp: int, *, keep: bool) -> None:
-        """Send a packet, already renumbered, and keep it for retransmission."""
-        if self.sequence is None or (sequence - self.sequence) & 0xFFFF < 0x8000:
-            self.sequence, self.timestamp = sequence, timestamp
-        self.packets += 1
-        self.octets += len(packet) - rtp.MIN_HEADER
-        self.sink.send_rtp(packet)
-        if keep:
-            order = self._order
-            if len(order) == order.maxlen:
-                self._history.pop(order[0], None)
-            order.append(sequence)
-            self._history[sequence] = packet
-
-    def resend(self, sequences: list[int]) -> list[int]:
-        """Send packets again; return the numbers of those that are not here."""
-        missing = []
-        for sequence in sequences:
-            packet = self._history.get(sequence)
-            if packet is None:
-                missing.append(sequence)
-            else:
-                self.sink.send_rtp(packet)
-        return missing
-
-    def skip(self, sequence: int) -> None:
-        """Leave out the layer's newest packet, without a hole in the subscriber's numbers."""
-        if self.layer is None:
-            return
-        self.sequence_offset = (self.sequence_offset - 1) & 0xFFFF
-        position = self.layer.extended(sequence)
-        if self._breaks and self._breaks[-1][0] == position:
-            self._breaks.pop()
-        self._breaks.append((position + 1, self.sequence_offset))
-
-    def number_of(self, sequence: int) -> int | None:
-        """Return the subscriber's number for a packet that came late, if it can have one.
-
-        It must get the very number that was kept free for it: no number may be sent with
-        two different contents.
-        """
-        if self.layer is None:
-            return None
-        position = self.layer.extended(sequence)
-        for start, offset in reversed(self._breaks):
-            if position >= start:
-                return (sequence + offset) & 0xFFFF
-        return None
-
-    def original_of(self, number: int) -> int | None:
-        """Return the layer's number of what the subscriber calls `number`."""
-        if self.layer is None:
-            return None
-        for start, offset in reversed(self._breaks):
-            sequence = (number - offset) & 0xFFFF
-            if self.layer.extended(sequence) >= start:
-                return sequence
-        return None
-
-    def switch(self, layer: Layer, sequence: int, timestamp: int, clock_rate: int) -> None:
-        """Continue with `layer` from the packet with these numbers."""
-        if self.sequence is not None:
-            self.sequence_offset = (self.sequence + 1 - sequence) & 0xFFFF
-            if self.layer is not layer:
-                expected = self._aligned(layer, timestamp, clock_rate)
-                self.timestamp_offset = (expected - timestamp) & 0xFFFFFFFF
-        self.layer = layer
-        self._breaks.clear()
-        self._breaks.append((layer.extended(sequence), self.sequence_offset))
-
-    def _aligned(self, layer: Layer, timestamp: int, clock_rate: int) -> int:
-        """Return the timestamp that keeps the subscriber's clock running through a switch."""
-        minimum = (self.timestamp + 1) & 0xFFFFFFFF
-        old = self.layer.report if self.layer else None
-        new = layer.report
-        if old is None or new is None:
-            return (self.timestamp + clock_rate // 30) & 0xFFFFFFFF
-        since = (timestamp - new.timestamp + 2**31) % 2**32 - 2**31
-        aligned = old.timestamp + self.timestamp_offset + (new.ntp - old.ntp) * clock_rate + since
-        candidate = int(aligned) & 0xFFFFFFFF
-        ahead = (candidate - self.timestamp) & 0xFFFFFFFF
-        return candidate if 0 < ahead < 10 * clock_rate else minimum
 
 
 class PublishedTrack:
@@ -273,6 +61,7 @@ class PublishedTrack:
         self.down_tracks: tuple[DownTrack, ...] = ()
         self.levels: list[int] = []
         self.keeps_history = kind == "video"
+        self._has_unrelated_pictures = codec.name == "VP8" and bool(rids)
 
     @property
     def sid(self) -> str:
@@ -291,12 +80,12 @@ class PublishedTrack:
 
         One that was here before goes on with the next number: none is ever used twice.
         """
-        down.layer = None
         self.down_tracks = (*self.down_tracks, down)
         self.request_key_frame()
 
     def detach(self, down: DownTrack) -> None:
         """Stop to forward to one subscriber."""
+        down.rest()
         self.down_tracks = tuple(d for d in self.down_tracks if d is not down)
 
     def forward(self, layer: Layer, packet: bytes, header: rtp.Header) -> None:
@@ -312,7 +101,10 @@ class PublishedTrack:
             if newest:
                 self._skip(layer, header.sequence)
             return
-        payload = packet[offset:]
+        if self._has_unrelated_pictures:
+            payload = without_picture_numbers(packet, offset)
+        else:
+            payload = packet[offset:]
         first = 0x80 | packet[0] & 0x20
         marker = packet[1] & 0x80
         keep = self.keeps_history
@@ -341,12 +133,14 @@ class PublishedTrack:
         self, down: DownTrack, layer: Layer, packet: bytes, header: rtp.Header, now: float
     ) -> bool:
         """Decide whether `down` goes over to `layer` with this packet."""
-        if layer.rank > down.max_rank and self._has_live_layer(down.max_rank, now):
+        if layer.rank > down.max_rank and self._has_live_layer(-1, down.max_rank, now):
             return False
         current = down.layer
         if current is not None:
             upwards = current.rank < layer.rank <= down.max_rank
-            downwards = current.rank > down.max_rank and layer.rank < current.rank
+            downwards = layer.rank <= down.max_rank < current.rank and not self._has_live_layer(
+                layer.rank, down.max_rank, now
+            )
             dead = now - current.last_arrival > _LAYER_SILENT_SECONDS
             if not (upwards or downwards or dead):
                 return False
@@ -359,9 +153,9 @@ class PublishedTrack:
         down.switch(layer, header.sequence, header.timestamp, self.codec.clock_rate)
         return True
 
-    def _has_live_layer(self, max_rank: int, now: float) -> bool:
+    def _has_live_layer(self, above: int, highest: int, now: float) -> bool:
         return any(
-            other.rank <= max_rank and now - other.last_arrival < _LAYER_SILENT_SECONDS
+            above < other.rank <= highest and now - other.last_arrival < _LAYER_SILENT_SECONDS
             for other in self.layers.values()
         )
 
@@ -390,7 +184,7 @@ class PublishedTrack:
         now = time.monotonic()
         if len(layer.nacked) > 1024:
             layer.nacked.clear()
-        wanted = []
+        wanted: list[int] = []
         for number in missing:
             original = down.original_of(number)
             if original is None or len(wanted) == _MAX_NACKS:

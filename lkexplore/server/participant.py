@@ -113,11 +113,13 @@ class Participant:
     def _on_transport_closed(self, reason: str) -> None:
         if self.closed:
             return
-        if reason == PEER_CLOSED:
+        if reason != PEER_CLOSED:
+            self.remove(m.DisconnectReason.CONNECTION_TIMEOUT)
+        elif self.session is None:
+            self.remove(m.DisconnectReason.CLIENT_INITIATED)
+        else:
             # A client that leaves closes its media before its goodbye has come through.
             self._remove_later(_GOODBYE_SECONDS, m.DisconnectReason.CLIENT_INITIATED)
-        else:
-            self.remove(m.DisconnectReason.CONNECTION_TIMEOUT)
 
     def _remove_later(self, seconds: float, reason: m.DisconnectReason) -> None:
         if self._gone is not None:
@@ -245,6 +247,10 @@ class Participant:
         if self.session is not session or self.closed:
             return
         self.session = None
+        if "closed" in (self.publisher_transport.state, self.subscriber_transport.state):
+            # No client closes its media and means to come back.
+            self.remove(m.DisconnectReason.CLIENT_INITIATED)
+            return
         self._remove_later(self.room.config.timeouts.resume, m.DisconnectReason.SIGNAL_CLOSE)
 
     def tick(self) -> None:

@@ -91,7 +91,8 @@ class Publisher:
                 cid=wanted.cid,
                 layers=(wanted.layers or request.layers)[:3],
             )
-        info.mime_type = info.codecs[0].mime_type if info.codecs else default
+        if info.codecs or audio:
+            info.mime_type = info.codecs[0].mime_type if info.codecs else default
         return info
 
     def take(

@@ -9,7 +9,8 @@ from livekit.protocol import models as m
 from livekit.protocol import rtc
 
 from . import rtcp
-from .forwarding import ANY_LAYER, DownTrack, PublishedTrack
+from .downtrack import ANY_LAYER, DownTrack
+from .forwarding import PublishedTrack
 
 if TYPE_CHECKING:
     from .transport import Transport

@@ -92,7 +92,7 @@ class RoomService:
         if grants is None or not grants.has_video_grant:
             raise _denied()
         kind, handler = call
-        message = _decode(kind, await request.read(), is_json=content_type == _JSON)
+        message = decode(kind, await request.read(), is_json=content_type == _JSON)
         result = handler(message, grants)
         body = result.SerializeToString() if content_type == _PROTOBUF else _encode_json(result)
         return web.Response(body=body, content_type=content_type)
@@ -232,12 +232,22 @@ def _denied() -> TwirpError:
     return TwirpError("unauthenticated", "permissions denied")
 
 
-def _decode(kind: type[Message], body: bytes, *, is_json: bool) -> Message:
+def decode(kind: type[Message], body: bytes, *, is_json: bool) -> Message:
+    """Return a request in one of its two forms.
+
+    Raises
+    ------
+    TwirpError
+        With the code ``malformed`` when it is not in that form.
+    """
     try:
-        if is_json:
-            return json_format.Parse(body, kind(), ignore_unknown_fields=True)
-        return kind.FromString(body)
-    except (DecodeError, json_format.ParseError, UnicodeError, RecursionError) as error:
+        if not is_json:
+            return kind.FromString(body)
+        fields = json.loads(body)
+        if not isinstance(fields, dict):
+            raise json_format.ParseError("not an object")
+        return json_format.ParseDict(fields, kind(), ignore_unknown_fields=True)
+    except (DecodeError, json_format.ParseError, ValueError, RecursionError) as error:
         form = "json" if is_json else "protobuf"
         raise TwirpError("malformed", f"the {form} request could not be decoded") from error
 

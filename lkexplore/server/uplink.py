@@ -6,7 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 from . import rtcp, rtp, sdp
-from .forwarding import Layer, PublishedTrack
+from .forwarding import PublishedTrack
+from .layer import Layer
 
 if TYPE_CHECKING:
     from .transport import Transport
@@ -56,8 +57,6 @@ class Uplink:
         for ssrc in [s for s, hit in self._by_ssrc.items() if hit[0] is track]:
             del self._by_ssrc[ssrc]
             self.transport.forget_inbound(ssrc)
-        for layer in track.layers.values():
-            self.transport.forget_inbound(layer.ssrc)
 
     def by_mid(self, mid: str) -> PublishedTrack | None:
         """Return the track of a media section."""

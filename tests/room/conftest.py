@@ -1,0 +1,50 @@
+"""Rooms with someone in them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import pytest_asyncio
+from sounds import RATE, sine
+
+import lkexplore as lk
+from lkexplore.bots import Bot
+from lkexplore.recording import Recording
+from lkexplore.room import Room
+
+Join = Callable[..., Awaitable[Room]]
+Send = Callable[..., Awaitable[Bot]]
+
+
+@pytest_asyncio.fixture
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+@pytest_asyncio.fixture
+async def join(server, room_name: str, stack: AsyncExitStack) -> Join:
+    """Give a function that joins the test's room; it is left at the end."""
+
+    async def join(identity: str | None = None, **more: object) -> Room:
+        return await stack.enter_async_context(
+            lk.connect(room_name, identity=identity, **{**server.where, **more})
+        )
+
+    return join
+
+
+@pytest_asyncio.fixture
+async def send(server, room_name: str, stack: AsyncExitStack) -> Send:
+    """Give a function that sends a bot into the test's room."""
+
+    async def send(sound: object = None, identity: str = "alice", **more: object) -> Bot:
+        tone = Recording(sine(440, 1.0), RATE, name="tone")
+        return await stack.enter_async_context(
+            await lk.bots.play(
+                room_name, tone if sound is None else sound, identity, **{**server.where, **more}
+            )
+        )
+
+    return send

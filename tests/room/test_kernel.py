@@ -1,0 +1,113 @@
+"""In a real Jupyter kernel: interrupting a recording gives what was captured, run() nests."""
+
+from __future__ import annotations
+
+import json
+import queue
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest_asyncio
+from jupyter_client.asynchronous import AsyncKernelClient
+from jupyter_client.manager import AsyncKernelManager
+
+Run = Callable[..., Awaitable[str]]
+
+
+@pytest_asyncio.fixture
+async def kernel(server, room_name) -> AsyncIterator[Run]:
+    """Give a function that runs a cell in a kernel that has joined the test's room."""
+    manager = AsyncKernelManager(kernel_name="python3")
+    await manager.start_kernel()
+    client: AsyncKernelClient = manager.client()
+    client.start_channels()
+    await client.wait_for_ready(timeout=60)
+
+    async def run(code: str, interrupt_after: float | None = None, wait_for: str = "") -> str:
+        """Run a cell and return all it printed, showed and raised."""
+        seen: list[str] = []
+        message = client.execute(code)
+        interrupted = interrupt_after is None
+        deadline = time.monotonic() + 40
+        started = None if wait_for else time.monotonic()
+        while time.monotonic() < deadline:
+            if started is None and wait_for in "".join(seen):
+                started = time.monotonic()
+            if not interrupted and started and time.monotonic() - started > interrupt_after:
+                await manager.interrupt_kernel()
+                interrupted = True
+            try:
+                reply = await client.get_iopub_msg(timeout=0.1)
+            except queue.Empty:
+                continue
+            if reply["parent_header"].get("msg_id") != message:
+                continue
+            content = reply["content"]
+            seen.append(content.get("text", ""))
+            seen.append(content.get("data", {}).get("text/plain", ""))
+            seen.append("\n".join(content.get("traceback", [])))
+            if content.get("execution_state") == "idle":
+                return re.sub(r"\x1b\[[0-9;]*m", "", "".join(seen))
+        raise TimeoutError(f"the cell did not end: {''.join(seen)}")
+
+    where = json.dumps(server.where)
+    joined = await run(
+        "import warnings; warnings.simplefilter('ignore')\n"
+        "import asyncio, numpy as np, lkexplore as lk\n"
+        f"where = {where}\n"
+        f"room = await lk.connect({room_name!r}, identity='eve', **where)\n"
+        "tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(48000) / 48000)\n"
+        f"bot = await lk.bots.play({room_name!r}, (tone, 48000), **where)\n"
+        "room"
+    )
+    assert "as 'eve'" in joined
+    yield run
+    client.stop_channels()
+    await manager.shutdown_kernel(now=True)
+
+
+def seconds_in(text: str) -> float:
+    found = re.search(r"Recording\([^)]*?([0-9.]+) s,", text)
+    assert found, text
+    return float(found.group(1))
+
+
+async def test_interrupting_an_awaited_recording(kernel: Run):
+    await kernel("await room.record('alice', 0.2)")
+    shown = await kernel("print('go')\nawait room.record('alice')", 1.5, "go")
+    assert 1.0 < seconds_in(shown) < 2.5
+    shown = await kernel("print('go')\nvoice = await room.record('alice', 30)", 1.0, "go")
+    assert "Error" not in shown
+    shown = await kernel(
+        "print(float(np.abs(voice.samples[:, -4800:]).min() >= 0), voice.duration)"
+    )
+    assert float(shown.split()[1]) < 2.0
+
+
+async def test_run_in_a_cells_function(kernel: Run):
+    """A plain function in a cell runs under the kernel's loop: run() nests, again and again."""
+    shown = await kernel("def take(s): return lk.run(room.record('alice', s))\ntake(0.5)")
+    assert seconds_in(shown) == 0.5
+    shown = await kernel("print('go')\ntake(None)", 1.5, "go")
+    assert 1.0 < seconds_in(shown) < 2.5
+    shown = await kernel("await room.record('alice', 0.5)")
+    assert seconds_in(shown) == 0.5
+    shown = await kernel("print('go')\nlk.run(asyncio.sleep(30))", 0.5, "go")
+    assert "KeyboardInterrupt" in shown
+
+
+async def test_a_busy_cell_loses_nothing(kernel: Run):
+    shown = await kernel(
+        "import time\n"
+        "await room.record('alice', 0.5)\n"
+        "job = asyncio.ensure_future(room.record('alice', 3))\n"
+        "await asyncio.sleep(0.2)\n"
+        "time.sleep(1.5)\n"
+        "end = time.monotonic() + 1.0\n"
+        "while time.monotonic() < end: sum(i * i for i in range(1000))\n"
+        "voice = await job\n"
+        "blocks = voice.samples[0].reshape(-1, 480)\n"
+        "print(voice.duration, int((np.sqrt((blocks ** 2).mean(1)) < 0.1).sum()))"
+    )
+    assert shown.split() == ["3.0", "0"]

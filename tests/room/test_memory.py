@@ -1,0 +1,114 @@
+"""The last minute of every track."""
+
+import asyncio
+
+import numpy as np
+import pytest
+from livekit import rtc
+from sounds import RATE, sine
+
+import lkexplore as lk
+from lkexplore.errors import ParticipantNotFound, SoundError, TrackNotFound
+from lkexplore.memory import Ring
+from lkexplore.recording import Recording
+from lkexplore.tracks import Track
+
+VIEW = Track("TR_1", "voice", "audio", "microphone", False, "opus", "alice")
+
+
+def frame(samples):
+    data = np.asarray(samples, np.int16)
+    return rtc.AudioFrame(data.tobytes(), RATE, 1, len(data))
+
+
+@pytest.mark.parametrize("size", [1, 479, 480, 5000, 60_000])
+def test_a_ring_gives_the_last_samples_whatever_the_frames(size):
+    ring = Ring(1.0, VIEW)
+    ramp = (np.arange(100_000) % 20_000).astype(np.int16)
+    for start in range(0, len(ramp), size) if size > 1 else range(3000):
+        ring.add(frame(ramp[start : start + size]))
+    count = ring.count
+    got = ring.last(1.0).to_int16()[0]
+    np.testing.assert_array_equal(got, ramp[max(0, count - RATE) : count])
+    np.testing.assert_array_equal(ring.last(0.01).to_int16()[0], ramp[count - 480 : count])
+
+
+def test_gaps_move_out_of_a_ring_with_their_samples():
+    ring = Ring(1.0, VIEW)
+    ring.add(frame(np.full(24_000, 1000)))
+    ring.add_silence(0.25, "reconnecting")
+    ring.add(frame(np.full(12_000, 1000)))
+    [gap] = ring.last(1.0).gaps
+    assert (gap.start, gap.end, gap.reason) == (0.5, 0.75, "reconnecting")
+    ring.add(frame(np.full(36_000, 1000)))
+    assert ring.last(1.0).gaps == ()
+
+
+def test_a_mute_is_a_gap_while_it_lasts():
+    ring = Ring(1.0, VIEW)
+    ring.add(frame(np.zeros(24_000)))
+    ring.mark_muted(True)
+    ring.add(frame(np.zeros(12_000)))
+    [gap] = ring.last(1.0).gaps
+    assert (gap.start, gap.end, gap.reason) == (0.5, 0.75, "muted")
+
+
+async def test_what_was_just_heard_can_be_had(join, send):
+    room = await join("me")
+    await send(Recording(sine(440, 1.0), RATE))
+    await asyncio.sleep(3)
+    last = room.last("alice", 1.5)
+    assert last.samples.shape == (1, 72_000)
+    assert lk.measure.tone_hz(last) == pytest.approx(440, abs=0.5)
+    assert last.identity == "alice"
+    assert not last.gaps
+    assert room.last("alice", 60).duration < 5
+
+
+async def test_it_can_still_be_had_when_they_have_left(join, send):
+    room = await join("me")
+    bot = await send(Recording(sine(440, 1.0), RATE))
+    await asyncio.sleep(2.5)
+    await bot.close()
+    await asyncio.sleep(0.5)
+    assert lk.measure.tone_hz(room.last("alice", 1)[0:0.5]) == pytest.approx(440, abs=1)
+
+
+async def test_recording_beside_it_opens_no_second_stream(join, send):
+    from lkexplore import feed
+
+    room = await join("me")
+    await send(Recording(sine(440, 1.0), RATE))
+    recording = asyncio.create_task(room.record("alice", 1))
+    await asyncio.sleep(0.5)
+    assert len([key for key in feed._feeds if key[1] == 1]) == 1
+    assert lk.measure.tone_hz(await recording) == pytest.approx(440, abs=0.5)
+    assert len(feed._feeds) == 1
+    await room.close()
+    assert not feed._feeds
+
+
+async def test_what_was_not_heard_is_an_error_that_names_who_was(join, send):
+    room = await join("me")
+    await send(Recording(sine(440, 1.0), RATE))
+    await room.record("alice", 0.5)
+    with pytest.raises(ParticipantNotFound, match="'alice'"):
+        room.last("bob", 1)
+    await join("quiet")
+    await asyncio.sleep(0.3)
+    with pytest.raises(TrackNotFound, match="quiet"):
+        room.last("quiet", 1)
+    for seconds in (0, -1, 61, float("nan")):
+        with pytest.raises(SoundError, match="60 s"):
+            room.last("alice", seconds)
+
+
+async def test_a_room_without_memory_keeps_nothing(join, send):
+    room = await join("me", memory=0)
+    await send(Recording(sine(440, 1.0), RATE))
+    await room.wait_for_track("alice")
+    with pytest.raises(SoundError, match="memory"):
+        room.last("alice", 1)
+    for seconds in (-1, 3601, float("nan")):
+        with pytest.raises(SoundError, match="memory"):
+            await join("other", memory=seconds)
