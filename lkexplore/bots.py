@@ -17,6 +17,7 @@ async def play(
     loop: bool = True,
     *,
     name: str | None = None,
+    microphone: bool = False,
     url: str | None = None,
     token: str | None = None,
     api_key: str | None = None,
@@ -37,6 +38,8 @@ async def play(
         Play it again and again, without a seam; else once, after which the bot stays silent.
     name : str, optional
         The track's name; by default the sound's.
+    microphone : bool
+        Announce the track as a microphone; see `publish`.
     url, token, api_key, api_secret
         The server, as in `connect`. A token must be one for `identity`.
     timeout : float
@@ -76,7 +79,9 @@ async def play(
         timeout=timeout,
     )
     try:
-        playback = await publish(joined, sound, name=name, wait=False, loop=loop, timeout=timeout)
+        playback = await publish(
+            joined, sound, name=name, wait=False, loop=loop, microphone=microphone, timeout=timeout
+        )
     except BaseException:
         await joined.close()
         raise

@@ -96,7 +96,13 @@ class Outlet:
 
 
 async def open_outlet(
-    room: Room, name: str, *, channels: int, queue_ms: int, timeout: float
+    room: Room,
+    name: str,
+    *,
+    channels: int,
+    queue_ms: int,
+    timeout: float,
+    microphone: bool = False,
 ) -> Outlet:
     """Publish an audio track of ours. Must run on the media loop.
 
@@ -114,13 +120,15 @@ async def open_outlet(
         How much sound may wait.
     timeout : float
         Seconds for the server to accept the track.
+    microphone : bool
+        Announce it as a microphone, which servers let the SDK send in mono only.
 
     Raises
     ------
     TokenError, RoomClosed, WaitTimeout, LkExploreError
         It could not be published, and why.
     """
-    kind = _track_source(room, channels)
+    kind = _track_source(room, microphone)
     source = rtc.AudioSource(RATE, 2, queue_size_ms=queue_ms)
     track = rtc.LocalAudioTrack.create_audio_track(name, source)
     options = rtc.TrackPublishOptions(source=kind, dtx=False)
@@ -143,19 +151,19 @@ async def open_outlet(
     return Outlet(room, publication, source, await _is_sent_in_stereo(track))
 
 
-def _track_source(room: Room, channels: int) -> rtc.TrackSource.ValueType:
-    """Return what to call the track: a microphone, unless that would make stereo mono."""
+def _track_source(room: Room, microphone: bool) -> rtc.TrackSource.ValueType:
+    """Return what to call the track: a microphone only if asked for, or if we may nothing else."""
     if room.closed:
         raise RoomClosed(f"room {room.name!r} was left: connect again to publish")
     allowed = room.rtc.local_participant.permissions
     sources = list(allowed.can_publish_sources)
-    microphone, other = rtc.TrackSource.SOURCE_MICROPHONE, rtc.TrackSource.SOURCE_UNKNOWN
-    if not allowed.can_publish or (sources and microphone not in sources):
+    mic = rtc.TrackSource.SOURCE_MICROPHONE
+    if not allowed.can_publish or (sources and mic not in sources):
         raise TokenError(
             f"our token does not allow publishing sound into room {room.name!r}: it needs the "
             "canPublish grant (and microphone among canPublishSources)"
         )
-    return other if channels == 2 and not sources else microphone
+    return mic if microphone or sources else rtc.TrackSource.SOURCE_UNKNOWN
 
 
 async def _is_sent_in_stereo(track: rtc.LocalAudioTrack) -> bool:

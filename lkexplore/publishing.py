@@ -55,6 +55,7 @@ async def publish(
     name: str | None = None,
     wait: bool = True,
     loop: bool = False,
+    microphone: bool = False,
     timeout: float = 10.0,
 ) -> Playback:
     """Play a sound into a room as a track of ours, which ends with the sound.
@@ -75,6 +76,9 @@ async def publish(
         or as soon as it is published.
     loop : bool
         Play it again and again, without a seam, until stopped.
+    microphone : bool
+        Announce the track as a microphone, which LiveKit's agents listen to; it is then sent in
+        mono, in the codec's mode for speech.
     timeout : float
         Seconds for the server to accept the track.
 
@@ -113,7 +117,7 @@ async def publish(
     """
     ours = room if isinstance(room, Room) else Room(room)
     samples, title = await asyncio.to_thread(_prepare, sound)
-    playback = await _start(ours, samples, name or title, loop, timeout)
+    playback = await _start(ours, samples, name or title, loop, microphone, timeout)
     if playback.channels == 2 and not playback.stereo:
         warnings.warn(
             f"room {ours.name!r} gives this track no stereo: listeners hear the mean of both "
@@ -152,10 +156,20 @@ def _prepare(sound: Playable) -> tuple[NDArray[np.int16], str]:
 
 @on_media_loop
 async def _start(
-    room: Room, samples: NDArray[np.int16], name: str, loop: bool, timeout: float
+    room: Room,
+    samples: NDArray[np.int16],
+    name: str,
+    loop: bool,
+    microphone: bool,
+    timeout: float,
 ) -> Playback:
     outlet = await open_outlet(
-        room, name, channels=samples.shape[1], queue_ms=CUSHION_MS, timeout=timeout
+        room,
+        name,
+        channels=samples.shape[1],
+        queue_ms=CUSHION_MS,
+        timeout=timeout,
+        microphone=microphone,
     )
     return Playback(room, outlet, samples, loop)
 

@@ -190,6 +190,7 @@ class Room:
         *,
         name: str | None = None,
         wait: bool = True,
+        microphone: bool = False,
         timeout: float = 10.0,
     ) -> Playback:
         """Play a sound into the room as a track of ours, which ends with the sound.
@@ -203,6 +204,8 @@ class Room:
         wait : bool
             Whether to return only when the last sample has been played and the track is
             unpublished, or as soon as it is published.
+        microphone : bool
+            Announce the track as a microphone; it is then sent in mono, in the mode for speech.
         timeout : float
             Seconds for the server to accept the track.
 
@@ -232,7 +235,9 @@ class Room:
         """
         from .publishing import publish
 
-        return await publish(self, sound, name=name, wait=wait, timeout=timeout)
+        return await publish(
+            self, sound, name=name, wait=wait, microphone=microphone, timeout=timeout
+        )
 
     async def live(
         self, source: Source, filter: Filter, *, name: str | None = None, timeout: float = 10.0

@@ -130,7 +130,7 @@ def _report(results: Results) -> None:
             f" {sound.peak_dbfs:6.1f} dBFS"
         )
     lag = measure.lag_seconds(results.clean, results.heard)
-    through = measure.snr_db(results.clean, results.heard)
+    through = measure.segmental_snr_db(results.clean, results.heard)
     print(f"\n  published track against what the listener heard: SNR {through:.1f} dB")
     print(f"  the sound starts {1000 * lag:.0f} ms into the listener's recording")
     before = _speech_to_noise(spoken, results.voice)
@@ -142,7 +142,9 @@ def _speech_to_noise(spoken: Recording, sound: Recording) -> float:
     """Return how far the clean speech stands above what else is in `sound`, in dB."""
     from .. import measure
 
-    return measure.snr_db(_looped(spoken, sound.duration), sound)
+    repeated = _looped(spoken, sound.duration)
+    begin = -measure.lag_seconds(repeated, sound)
+    return measure.segmental_snr_db(repeated[begin : begin + sound.duration], sound)
 
 
 def _looped(sound: Recording, seconds: float) -> Recording:

@@ -6,6 +6,8 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from lkexplore.errors import ServerError
+
 DEV_KEY, DEV_SECRET, DEV_PORT = "devkey", "secret", 7880
 """What LiveKit's own server uses in its development mode."""
 
@@ -94,6 +96,11 @@ class ServerConfig:
     node_ip : str, optional
         Address told to clients for media; default: `host`, or this machine's own
         address when `host` is 0.0.0.0.
+
+    Raises
+    ------
+    ServerError
+        When there is no key, or an empty one or an empty secret.
     """
 
     keys: Mapping[str, str] = field(default_factory=random_keys, repr=False)
@@ -104,3 +111,7 @@ class ServerConfig:
     single_peer_connection: bool = True
     limits: Limits = field(default_factory=Limits)
     timeouts: Timeouts = field(default_factory=Timeouts)
+
+    def __post_init__(self) -> None:
+        if not self.keys or not all(key and secret for key, secret in self.keys.items()):
+            raise ServerError("at least one API key with its secret is needed, neither empty")

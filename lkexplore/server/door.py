@@ -78,11 +78,11 @@ class Visitor(asyncio.Protocol):
         if self._transport is None:
             return
         start = max(0, len(self._head) - len(_END_OF_HEAD))
-        self._head += data
+        # Empty lines may precede a request (RFC 9112, section 2.2).
+        self._head += data if self._head else data.lstrip(b"\r\n")
         found = self._head.find(_END_OF_HEAD, start)
-        if max(found, 0) > self._door.head_bytes or (
-            found < 0 and len(self._head) > self._door.head_bytes
-        ):
+        size = found if found >= 0 else len(self._head)
+        if size > self._door.head_bytes:
             self.send_away()
         elif found >= 0:
             self._hand_over(self._transport)

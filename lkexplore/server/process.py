@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -24,6 +25,7 @@ from .server import Server
 
 _PARENT_CHECK_SECONDS = 1.0
 _MAX_LINE = 1 << 16
+_OPEN_FILES = 4096
 
 
 def run_child() -> int:
@@ -45,9 +47,23 @@ def run_child() -> int:
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
+    _prepare()
     # The loop that reads sockets directly, on Windows too, where it is not the default.
     with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
         runner.run(work)
+
+
+def _prepare() -> None:
+    """Set what holds for a whole process that serves."""
+    # LiveKit's own development secret is a short one; that is no news to who has chosen it.
+    warnings.filterwarnings("ignore", message="The HMAC key is", module="jwt")
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _read_config(line: bytes) -> ServerConfig:
@@ -57,7 +73,7 @@ def _read_config(line: bytes) -> ServerConfig:
         return ServerConfig(
             keys=keys, host=str(given.get("host", "127.0.0.1")), port=int(given.get("port", 0))
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ServerError("one line of JSON with keys, host and port is needed") from error
 
 

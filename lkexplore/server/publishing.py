@@ -30,6 +30,8 @@ class Publisher:
     def __init__(self, participant: Participant) -> None:
         self._participant = participant
         self._pending: dict[str, m.TrackInfo] = {}
+        # By media section: what was published there, which may go on after it was forbidden.
+        self._claimed: dict[str, str] = {}
 
     def add_track(self, request: rtc.AddTrackRequest) -> None:
         """Announce a track, or answer why not."""
@@ -122,10 +124,13 @@ class Publisher:
     def _claim(self, section: sdp.MediaSection) -> m.TrackInfo | None:
         kind = _AUDIO if section.kind == "audio" else _VIDEO
         info = self._pending.get(section.track_id)
-        if info is None or info.type != kind:
+        if info is not None and info.type != kind:
+            info = None
+        if info is None and self._claimed.get(section.mid) != section.track_id:
             info = next((i for i in self._pending.values() if i.type == kind), None)
         if info is not None:
             self._pending = {cid: i for cid, i in self._pending.items() if i is not info}
+            self._claimed[section.mid] = section.track_id
         return info
 
     def infos(self, track_sid: str) -> Iterator[m.TrackInfo]:

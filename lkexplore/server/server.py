@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from ipaddress import AddressValueError, IPv4Address
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from livekit.protocol import models as m
 
 from lkexplore.errors import ServerError
@@ -24,6 +25,15 @@ from .transport import UdpMux
 from .twirp import RoomService
 
 log = logging.getLogger("lkexplore.server")
+_http_log = logging.getLogger("lkexplore.server.http")
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Return whether a failure is the server's: what strangers send that is no HTTP is not."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+_http_log.addFilter(_is_ours)
 
 _FIRST_SSRC = 0x10000
 _LINGERING_SECONDS = 2.0
@@ -79,6 +89,8 @@ class Server:
         self._runner = web.AppRunner(
             self._application(),
             access_log=None,
+            logger=_http_log,
+            keepalive_timeout=config.limits.http_header_seconds,
             shutdown_timeout=1.0,
             max_line_size=config.limits.http_head_bytes,
             max_field_size=config.limits.http_head_bytes,

@@ -31,7 +31,7 @@ def dispatch(participant: Participant, request: rtc.SignalRequest) -> None:
     try:
         handler(participant, getattr(request, kind))
     except (sdp.SdpError, ServerError) as error:
-        log.warning("%s: %s refused: %s", participant.sid, kind, error)
+        log.info("%s: %s refused: %s", participant.sid, kind, error)
 
 
 def _ping(participant: Participant, timestamp: int) -> None:
@@ -147,8 +147,10 @@ def _simulate(participant: Participant, scenario: rtc.SimulateScenario) -> None:
     if kind == "leave_request_full_reconnect":
         participant.send(leave=rtc.LeaveRequest(can_reconnect=True, action=action.RECONNECT))
         participant.remove(m.DisconnectReason.UNKNOWN_REASON)
-    elif kind in ("server_leave", "node_failure"):
+    elif kind == "server_leave":
         participant.leave(m.DisconnectReason.SERVER_SHUTDOWN)
+    elif kind in ("node_failure", "migration"):
+        participant.remove(m.DisconnectReason.UNKNOWN_REASON)
     elif kind == "speaker_update":
         speaker = m.SpeakerInfo(sid=participant.sid, level=0.9, active=True)
         participant.room.broadcast(speakers_changed=rtc.SpeakersChanged(speakers=[speaker]))

@@ -36,6 +36,10 @@ async def test_once_means_once(join, send):
     await bot.playback
     assert not bot.room.closed
     assert not bot.room.me.tracks
+    for _ in range(20):
+        if not room.tracks:
+            break
+        await asyncio.sleep(0.1)
     assert list(room.participants) == ["alice"]
     assert not room.tracks
 

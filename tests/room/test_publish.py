@@ -192,3 +192,25 @@ async def test_what_is_no_sound_is_refused(join, sound, problem):
     with pytest.raises(SoundError, match=problem):
         await room.publish(sound)
     assert not room.me.tracks
+
+
+async def test_what_is_low_is_sent_as_truly_as_what_is_high(join):
+    """A mono sound goes in the codec's mode for music: its low end keeps level and phase."""
+    room, ear = await join("me"), await join("ear")
+    low = Recording(0.3 * sine(60, 2.0) + 0.3 * sine(1000, 2.0), RATE)
+    listening = asyncio.create_task(ear.record("me"))
+    await room.publish(low)
+    heard = await listening
+    lag = lk.measure.lag_seconds(low, heard)
+    middle = heard[lag + 0.5 : lag + 1.5]
+    levels = [(middle | lk.filters.bandpass(hz * 0.7, hz * 1.4)).rms_dbfs for hz in (60, 1000)]
+    assert abs(levels[0] - levels[1]) < 0.5
+    assert lk.measure.snr_db(low[0.3:1.7], middle) > 20
+
+
+async def test_a_sound_can_be_announced_as_a_microphone(join):
+    room, ear = await join("me"), await join("ear")
+    playback = await room.publish(Recording(sine(440, 1.0), RATE), microphone=True, wait=False)
+    track = await ear.wait_for_track("me")
+    assert track.source == "microphone"
+    await playback.stop()

@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lkexplore.errors import SoundError
-from lkexplore.measure import lag_seconds, peak_dbfs, rms_dbfs, snr_db, tone_hz
+from lkexplore.measure import (
+    lag_seconds,
+    peak_dbfs,
+    rms_dbfs,
+    segmental_snr_db,
+    snr_db,
+    tone_hz,
+)
 from lkexplore.recording import Recording
 
 RATE = 48000
@@ -184,3 +191,37 @@ def test_recordings_and_pairs_measure_the_same(noise) -> None:
     for measure in (rms_dbfs, peak_dbfs, tone_hz):
         with pytest.raises(SoundError):
             measure(x)
+
+
+class TestSegmentalSnr:
+    def test_known_noise(self):
+        random = np.random.RandomState(1)
+        clean = random.standard_normal(32_000)
+        noisy = clean + 0.1 * random.standard_normal(32_000)
+        assert segmental_snr_db((clean, 16_000), (noisy, 16_000)) == pytest.approx(20, abs=1)
+
+    def test_a_stretch_in_the_middle_does_not_matter(self):
+        random = np.random.RandomState(2)
+        clean = random.standard_normal(32_000)
+        pieces = np.split(clean, [8_000, 16_000, 24_000])
+        late = [np.concatenate((p, np.zeros(200))) for p in pieces]
+        test = np.concatenate((np.zeros(1_600), *late, np.zeros(1_600)))
+        whole = snr_db((clean, 16_000), (test, 16_000))
+        segments = segmental_snr_db((clean, 16_000), (test, 16_000))
+        assert whole < 0
+        assert segments > 60
+
+    def test_quiet_parts_are_left_out(self):
+        random = np.random.RandomState(3)
+        clean = random.standard_normal(32_000) * np.repeat([1.0, 1e-4], 16_000)
+        test = clean + 1e-3 * random.standard_normal(32_000)
+        assert segmental_snr_db((clean, 16_000), (test, 16_000)) == pytest.approx(60, abs=2)
+
+    @pytest.mark.parametrize("options", [{"seconds": 0}, {"seconds": np.nan}, {"drift": -1}])
+    def test_lengths_that_cannot_be(self, options):
+        with pytest.raises(SoundError):
+            segmental_snr_db(([1.0] * 99, 100), ([1.0] * 99, 100), **options)
+
+    def test_nothing_in_common(self):
+        with pytest.raises(SoundError):
+            segmental_snr_db((np.ones(100), 1000), (np.ones(3), 1000))

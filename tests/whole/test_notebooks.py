@@ -1,5 +1,6 @@
 """The notebooks run from top to bottom in a real kernel, and what they make is right."""
 
+import re
 import textwrap
 from pathlib import Path
 
@@ -16,7 +17,7 @@ NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 def execute(name, folder, more=""):
     book = nbformat.read(NOTEBOOKS / name, as_version=4)
     if more:
-        place = next(i for i, c in enumerate(book.cells) if ".close()" in c.source)
+        place = next(i for i, c in enumerate(book.cells) if "room.close()" in c.source)
         book.cells.insert(place, nbformat.v4.new_code_cell(textwrap.dedent(more)))
     NotebookClient(book, timeout=120, resources={"metadata": {"path": str(folder)}}).execute()
     return book
@@ -65,7 +66,7 @@ def test_the_recorded_track_is_the_sample(quickstart):
 def test_the_published_track_is_the_filtered_one(quickstart):
     _, sounds = quickstart
     assert sounds["clean"].duration == 5.0
-    assert lk.measure.snr_db(sounds["clean"], sounds["heard"]) > 10
+    assert lk.measure.segmental_snr_db(sounds["clean"], sounds["heard"]) > 20
     lag = lk.measure.lag_seconds(sounds["clean"], sounds["heard"])
     assert 0 < lag < 3
     assert sounds["heard"].duration > lag + sounds["clean"].duration - 0.04
@@ -83,7 +84,7 @@ def test_pictures_and_players_are_shown_and_no_token(quickstart, server):
     assert sum("image/png" in d for d in data) >= 3
     assert sum("<audio" in d.get("text/html", "") for d in data) >= 3
     text = nbformat.writes(book)
-    assert "eyJ" not in text
+    assert not re.search(r"eyJ[\w-]+\.eyJ", text)
     assert server.api_secret not in text
 
 
