@@ -72,9 +72,10 @@ class EmbeddedServer:
         process = self._process
         if process.stdin is None or process.stdout is None or process.stderr is None:
             raise ServerError("the embedded server was started without pipes")
-        threading.Thread(
+        self._log_reader = threading.Thread(
             target=self._keep_last_lines, args=(process.stderr,), name="lkexplore-log", daemon=True
-        ).start()
+        )
+        self._log_reader.start()
         request = {"keys": keys, "host": "127.0.0.1", "port": 0}
         with contextlib.suppress(BrokenPipeError):
             process.stdin.write(json.dumps(request) + "\n")
@@ -102,6 +103,7 @@ class EmbeddedServer:
     def _why(self, process: subprocess.Popen[str]) -> str:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(1.0)
+            self._log_reader.join(1.0)
         last = self._last_lines[-1] if self._last_lines else f"exit code {process.poll()}"
         return scrub(last)
 

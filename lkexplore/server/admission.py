@@ -17,7 +17,7 @@ from . import signals
 from .codecs import PUBLISH_MIME_TYPES
 from .joining import BadJoinRequest, JoinOptions, parse_join_request, parse_query
 from .participant import Participant
-from .session import SignalSession
+from .session import SignalSession, encode
 from .tokens import Grants, TokenRefused, reissue, verify
 
 if TYPE_CHECKING:
@@ -235,7 +235,7 @@ class Admission:
                 participant.info,
                 participant.permission,
             )
-            session.send(refresh_token=token)
+            session.send(encode(refresh_token=token))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(
                     participant.token_is_stale.wait(), config.timeouts.token_refresh
@@ -245,7 +245,7 @@ class Admission:
 def _send_away(
     session: SignalSession, reason: m.DisconnectReason, action: rtc.LeaveRequest.Action
 ) -> None:
-    session.send(leave=rtc.LeaveRequest(reason=reason, action=action))
+    session.send(encode(leave=rtc.LeaveRequest(reason=reason, action=action)))
 
 
 def _as_asked(grants: Grants, options: JoinOptions) -> Grants:

@@ -17,8 +17,8 @@ from .ids import PARTICIPANT, new_sid
 from .negotiation import DualNegotiator, SingleNegotiator
 from .publishing import Publisher
 from .quality import LinkQuality
-from .session import SignalSession
-from .subscriptions import Subscription, Subscriptions
+from .session import SignalSession, encode
+from .subscriptions import Audience, Subscription, Subscriptions
 from .tokens import Grants
 from .transport import PEER_CLOSED, Transport
 from .uplink import Uplink
@@ -64,7 +64,7 @@ class Participant:
         self.closed = False
         self._joined = time.monotonic()
         self.token_is_stale = asyncio.Event()
-        self.track_permission: rtc.SubscriptionPermission | None = None
+        self.audience = Audience()
         self._gone: asyncio.TimerHandle | None = None
 
         mux = room.mux
@@ -156,7 +156,12 @@ class Participant:
     def send(self, **message: Any) -> None:
         """Send one signalling message, if its signalling is up."""
         if self.session is not None:
-            self.session.send(**message)
+            self.session.send(encode(**message))
+
+    def send_encoded(self, message: bytes) -> None:
+        """Send one signalling message that `encode` has made, if its signalling is up."""
+        if self.session is not None:
+            self.session.send(message)
 
     # What the negotiator uses
 
@@ -210,14 +215,7 @@ class Participant:
 
     def shares(self, track_sid: str, subscriber: Participant) -> bool:
         """Return whether this publisher lets `subscriber` receive a track."""
-        rule = self.track_permission
-        if rule is None or rule.all_participants:
-            return True
-        return any(
-            (p.participant_sid == subscriber.sid or p.participant_identity == subscriber.identity)
-            and (p.all_tracks or track_sid in p.track_sids)
-            for p in rule.track_permissions
-        )
+        return self.audience.includes(track_sid, subscriber.sid, subscriber.identity)
 
     def set_permission(self, permission: m.ParticipantPermission) -> None:
         """Change what it may do, and take away at once what it may no longer do."""

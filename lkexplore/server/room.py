@@ -17,6 +17,7 @@ from .config import ServerConfig
 from .forwarding import PublishedTrack
 from .ids import ROOM, new_sid
 from .participant import Participant
+from .session import encode
 from .speakers import ActiveSpeakers
 
 if TYPE_CHECKING:
@@ -110,9 +111,10 @@ class Room:
 
     def broadcast(self, *, skip: Participant | None = None, **message: Any) -> None:
         """Send one signalling message to everybody."""
+        payload = encode(**message)
         for participant in list(self.participants.values()):
             if participant is not skip:
-                participant.send(**message)
+                participant.send_encoded(payload)
 
     def announce(self, participant: Participant, *, to_itself: bool = True) -> None:
         """Tell the room the present state of a participant."""

@@ -17,6 +17,11 @@ log = logging.getLogger("lkexplore.server")
 _CLOSE_SECONDS = 2.0
 
 
+def encode(**message: Any) -> bytes:
+    """Return a SignalResponse, given as its single field, as it goes over the wire."""
+    return rtc.SignalResponse(**message).SerializeToString()
+
+
 class SignalSession:
     """Sends without waiting, through a bounded queue; a client that stops reading is cut off.
 
@@ -44,11 +49,10 @@ class SignalSession:
         self._cut_off = False
         self._writer = asyncio.create_task(self._write())
 
-    def send(self, **message: Any) -> None:
-        """Queue one SignalResponse, given as its single field."""
+    def send(self, payload: bytes) -> None:
+        """Queue one message, as `encode` makes it."""
         if self._cut_off:
             return
-        payload = rtc.SignalResponse(**message).SerializeToString()
         self._waiting += len(payload)
         try:
             if self._waiting > self._size:

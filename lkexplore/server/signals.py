@@ -14,7 +14,7 @@ from lkexplore.errors import ServerError
 
 from . import sdp
 from .participant import Participant
-from .subscriptions import MAX_WISHES
+from .subscriptions import MAX_WISHES, Audience
 
 log = logging.getLogger("lkexplore.server")
 
@@ -93,7 +93,7 @@ def _track_setting(participant: Participant, request: rtc.UpdateTrackSettings) -
 
 
 def _subscription_permission(participant: Participant, rule: rtc.SubscriptionPermission) -> None:
-    participant.track_permission = rule
+    participant.audience = Audience(rule)
     for other in participant.room.others(participant):
         for track in participant.uplink.tracks.values():
             other.consider(participant, track)

@@ -201,6 +201,26 @@ class Subscriptions:
         self._by_sid.clear()
 
 
+class Audience:
+    """Who may receive a publisher's tracks: everybody, unless it has said otherwise."""
+
+    def __init__(self, rule: rtc.SubscriptionPermission | None = None) -> None:
+        self._everybody = rule is None or rule.all_participants
+        self._of_all: set[str] = set()
+        self._of_some: set[tuple[str, str]] = set()
+        for permission in rule.track_permissions if rule else ():
+            names = {permission.participant_sid, permission.participant_identity} - {""}
+            if permission.all_tracks:
+                self._of_all |= names
+            self._of_some |= {(name, sid) for name in names for sid in permission.track_sids}
+
+    def includes(self, track_sid: str, *names: str) -> bool:
+        """Return whether one with these names (sid, identity) may receive a track."""
+        return self._everybody or any(
+            name in self._of_all or (name, track_sid) in self._of_some for name in names
+        )
+
+
 def _remember(book: dict[str, _T], track_sid: str, value: _T) -> None:
     """Note something about a track; the oldest notes give way, and absurd names are not kept."""
     if len(track_sid) > _MAX_SID:
