@@ -24,6 +24,7 @@ from types import FrameType
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from .errors import LkExploreError
+from .interval import MediaUse
 
 __all__ = [
     "MediaUse",
@@ -37,13 +38,6 @@ __all__ = [
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-SWITCH_INTERVAL = 0.0005
-"""Seconds between offers of the interpreter to another thread while media runs.
-
-Python's default of 5 ms lets a busy main thread starve the media thread (frames arrive every
-10 ms and each needs the interpreter several times).
-"""
 
 LOOK_UP = 0.1
 """Seconds after which a waiting caller's loop looks up.
@@ -146,31 +140,7 @@ class _MediaThread:
         await asyncio.sleep(0)
 
 
-class _SwitchInterval:
-    """Shortens the interpreter's thread switch interval while anything holds it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._holders = 0
-        self._before = 0.0
-
-    def acquire(self) -> None:
-        with self._lock:
-            if self._holders == 0:
-                self._before = sys.getswitchinterval()
-                sys.setswitchinterval(min(SWITCH_INTERVAL, self._before))
-            self._holders += 1
-
-    def release(self) -> None:
-        with self._lock:
-            self._holders -= 1
-            # Someone who set another interval meanwhile keeps theirs.
-            if self._holders == 0 and sys.getswitchinterval() <= SWITCH_INTERVAL * 1.01:
-                sys.setswitchinterval(self._before)
-
-
 _media = _MediaThread()
-_interval = _SwitchInterval()
 
 
 def media_loop() -> asyncio.AbstractEventLoop:
@@ -187,31 +157,6 @@ def media_loop() -> asyncio.AbstractEventLoop:
 def close_at_exit(room: Closable) -> None:
     """Leave `room` in order when the interpreter exits, before the native library unloads."""
     _media.close_at_exit(room)
-
-
-class MediaUse:
-    """One use of the media loop (a room, a capture): keeps the thread switch interval short.
-
-    `end` may be called any number of times, from any thread.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._active = True
-        _interval.acquire()
-
-    def end(self) -> None:
-        """Give the use back; the last one restores the interval."""
-        with self._lock:
-            active, self._active = self._active, False
-        if active:
-            _interval.release()
-
-    def __enter__(self) -> MediaUse:
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self.end()
 
 
 async def on_loop(target: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T]) -> T:

@@ -9,12 +9,15 @@ import re
 import socket
 import threading
 import traceback
+from pathlib import Path
 
 import pytest
 from livekit import rtc
 
 import lkexplore as lk
 from lkexplore.errors import ConnectError, RoomClosed, TokenError, WaitTimeout
+
+PACKAGE = str(Path(lk.__file__).parent)
 
 
 async def test_a_room_tells_who_is_here(join, send, room_name):
@@ -141,14 +144,14 @@ async def test_secrets_show_nowhere(server, room_name, caplog, capfd):
             with pytest.raises(TokenError) as caught:
                 await lk.connect(room_name, url=server.url, **given)
             error = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
-            inside = [frame for frame in error.stack if "/lkexplore/" in frame.filename]
+            inside = [frame for frame in error.stack if frame.filename.startswith(PACKAGE)]
             shown += [str(caught.value), *(str(frame.locals) for frame in inside)]
             assert caught.value.__context__ is None
             assert inside
         with pytest.raises(ConnectError) as caught:
             lk.connect(room_name, url=server.url, api_secret=secret)
         error = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
-        shown += [str(f.locals) for f in error.stack if "/lkexplore/" in f.filename]
+        shown += [str(f.locals) for f in error.stack if f.filename.startswith(PACKAGE)]
         await asyncio.sleep(0.2)
     shown += [caplog.text, *capfd.readouterr()]
     everything = "\n".join(shown)
