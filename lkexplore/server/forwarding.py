@@ -97,7 +97,8 @@ class PublishedTrack:
             if level is not None:
                 self.levels.append(level)
         newest = layer.count(header.sequence, now)
-        if offset >= len(packet) or self.info.muted:
+        if offset >= len(packet) or self.info.muted or not self._is_whole(layer, packet, offset):
+            layer.is_broken |= self.info.muted
             if newest:
                 self._skip(layer, header.sequence)
             return
@@ -123,6 +124,15 @@ class PublishedTrack:
                 "!BBHII", first, marker | down.payload_type, sequence, timestamp, down.ssrc
             )
             down.send(out + payload, sequence, timestamp, keep=keep)
+
+    def _is_whole(self, layer: Layer, packet: bytes, offset: int) -> bool:
+        """Return whether a picture can be made of this: after a mute, not before a key frame."""
+        if layer.is_broken and self.kind == "video":
+            layer.is_broken = not is_key_frame(self.codec.name, packet, offset)
+            if layer.is_broken:
+                self.request_key_frame(layer)
+                return False
+        return True
 
     def _skip(self, layer: Layer, sequence: int) -> None:
         for down in self.down_tracks:

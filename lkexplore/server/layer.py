@@ -15,6 +15,7 @@ class Layer:
         "expected_before",
         "first",
         "highest",
+        "is_broken",
         "last_arrival",
         "last_pli",
         "nacked",
@@ -34,7 +35,7 @@ class Layer:
         self.highest = self.cycles = self.received = 0
         self.expected_before = self.received_before = 0
         self.last_arrival = self.last_pli = 0.0
-        self.pli_due = False
+        self.pli_due = self.is_broken = False
         self.nacked: dict[int, float] = {}
         self.report: rtcp.SenderReport | None = None
         self.report_arrival = 0.0

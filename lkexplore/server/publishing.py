@@ -146,8 +146,11 @@ class Publisher:
         infos = list(self.infos(track_sid))
         for info in infos:
             info.muted = muted
-        if track_sid in self._participant.uplink.tracks:
+        track = self._participant.uplink.tracks.get(track_sid)
+        if track is not None:
             self._participant.announce()
+            if not muted:
+                track.request_key_frame()
         return bool(infos)
 
     def update_audio(self, request: rtc.UpdateLocalAudioTrack) -> None:

@@ -153,7 +153,10 @@ class RoomService:
         return api.DeleteRoomResponse()
 
     def _list_participants(self, request: api.ListParticipantsRequest, grants: Grants) -> Message:
-        participants = self._room(request.room, grants).participants.values()
+        if not grants.administers(request.room):
+            raise _denied()
+        room = self._server.rooms.get(request.room)
+        participants = room.participants.values() if room is not None else ()
         return api.ListParticipantsResponse(participants=[p.snapshot() for p in participants])
 
     def _get_participant(self, request: api.RoomParticipantIdentity, grants: Grants) -> Message:

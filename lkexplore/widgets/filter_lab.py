@@ -68,7 +68,7 @@ class FilterLab(ipywidgets.VBox):  # type: ignore[misc]
     def __init__(self, sound: Sound, filter: Filter | None = None) -> None:
         self.before = as_recording(sound)
         self._choice = ipywidgets.Dropdown(
-            options=list(_CHOICES), description="filter", style={"description_width": "9em"}
+            options=list(_CHOICES), description="filter", style={"description_width": "12em"}
         )
         self._sliders = ipywidgets.VBox()
         self._message = ipywidgets.HTML()

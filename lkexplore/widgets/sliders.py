@@ -62,8 +62,8 @@ def _widget(name: str, parameter: BoundParameter) -> Any:
     common: dict[str, Any] = {
         "description": label,
         "continuous_update": False,
-        "style": {"description_width": "9em"},
-        "layout": {"width": "30em"},
+        "style": {"description_width": "12em"},
+        "layout": {"width": "34em"},
         "value": parameter.value,
     }
     low, high = parameter.low, parameter.high
