@@ -188,7 +188,7 @@ class Playback:
     channels : int
         1 or 2, those of the sound.
     stereo : bool
-        Whether two channels are sent.
+        Whether two channels are sent, for a mono sound too: then it is in the mode for music.
     publication : rtc.LocalTrackPublication
         The SDK's own object.
     """
@@ -197,7 +197,7 @@ class Playback:
         self.name = outlet.publication.name
         self.duration = len(samples) / RATE
         self.channels = samples.shape[1]
-        self.stereo = outlet.stereo and self.channels == 2
+        self.stereo = outlet.stereo
         self.publication = outlet.publication
         self._room, self._outlet, self._samples, self._loop = room, outlet, samples, loop
         self._sent = 0

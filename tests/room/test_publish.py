@@ -199,8 +199,10 @@ async def test_what_is_low_is_sent_as_truly_as_what_is_high(join):
     room, ear = await join("me"), await join("ear")
     low = Recording(0.3 * sine(60, 2.0) + 0.3 * sine(1000, 2.0), RATE)
     listening = asyncio.create_task(ear.record("me"))
-    await room.publish(low)
+    playback = await room.publish(low)
     heard = await listening
+    if not playback.stereo:
+        pytest.skip("this server takes one channel of the SDK: WebRTC encodes it as speech")
     lag = lk.measure.lag_seconds(low, heard)
     middle = heard[lag + 0.5 : lag + 1.5]
     levels = [(middle | lk.filters.bandpass(hz * 0.7, hz * 1.4)).rms_dbfs for hz in (60, 1000)]
