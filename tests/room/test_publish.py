@@ -36,7 +36,8 @@ async def test_all_of_it_arrives_at_both_ends(join):
     assert alike_start > 0.9
     assert alike_end > 0.9
     length = (end + window - start) / RATE
-    assert length == pytest.approx(2.0, abs=0.04)
+    # Both ends are whole; between them a jitter buffer on a busy machine may stretch the sound.
+    assert length == pytest.approx(2.0, abs=0.1)
 
 
 async def test_the_pitch_of_another_rate_is_right(join):
@@ -45,7 +46,7 @@ async def test_the_pitch_of_another_rate_is_right(join):
     await mouth.publish((sine(1000, 1.0, rate=22_050), 22_050), name="tone")
     heard = (await job).samples[0]
     loud = np.flatnonzero(np.abs(heard) > 0.25)
-    assert (loud[-1] - loud[0]) / RATE == pytest.approx(1.0, abs=0.04)
+    assert (loud[-1] - loud[0]) / RATE == pytest.approx(1.0, abs=0.1)
     hz, level = tone_fit(heard[loud[0] + 4800 : loud[-1] - 4800], RATE)
     assert hz == pytest.approx(1000, abs=0.5)
     assert level == pytest.approx(0.5, rel=0.06)
