@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 from . import rtcp, rtp, sdp
@@ -16,6 +17,7 @@ RECEIVE_BITS_PER_SECOND = 20_000_000
 """The estimate sent to publishers: on a laptop or in a classroom the link is not the limit."""
 
 _MAX_SSRCS = 512
+_LATE_SECONDS = 1.0
 
 
 class Uplink:
@@ -34,6 +36,7 @@ class Uplink:
         self.tracks: dict[str, PublishedTrack] = {}
         self._by_mid: dict[str, PublishedTrack] = {}
         self._by_ssrc: dict[int, tuple[PublishedTrack, Layer]] = {}
+        self._ended: deque[tuple[float, int]] = deque(maxlen=_MAX_SSRCS)
         self._mid_extension: int | None = None
         self._rid_extension: int | None = None
 
@@ -56,7 +59,7 @@ class Uplink:
             del self._by_mid[track.mid]
         for ssrc in [s for s, hit in self._by_ssrc.items() if hit[0] is track]:
             del self._by_ssrc[ssrc]
-            self.transport.forget_inbound(ssrc)
+            self._ended.append((time.monotonic(), ssrc))
 
     def by_mid(self, mid: str) -> PublishedTrack | None:
         """Return the track of a media section."""
@@ -121,8 +124,17 @@ class Uplink:
                 rtcp.build_receiver_report(blocks) + rtcp.build_remb(ssrcs, RECEIVE_BITS_PER_SECOND)
             )
 
+    def _forget_ended(self) -> None:
+        """Free the keys of streams that have ended, once their last packets have come in."""
+        now = time.monotonic()
+        while self._ended and now - self._ended[0][0] > _LATE_SECONDS:
+            _, ssrc = self._ended.popleft()
+            if ssrc not in self._by_ssrc:
+                self.transport.forget_inbound(ssrc)
+
     def tick(self) -> None:
-        """Do what is due: reports and requests for key frames."""
+        """Do what is due: reports, requests for key frames, streams to forget."""
+        self._forget_ended()
         if self.transport.state == "connected":
             self.report()
             for track in self.tracks.values():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+import time
 from typing import Any, cast
 
 import pytest
@@ -167,7 +168,7 @@ def test_a_flood_of_streams_stays_bounded() -> None:
     assert set(audio.layers) == {""}
 
 
-def test_a_track_that_is_gone_leaves_nothing() -> None:
+def test_a_track_that_is_gone_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     desk = Desk()
     video = desk.add("TR_v", "8", 96, ("q", "h"))
     audio = desk.add("TR_a", "7", 111, ssrcs=(1,))
@@ -178,6 +179,11 @@ def test_a_track_that_is_gone_leaves_nothing() -> None:
     assert desk.uplink.by_mid("8") is None
     assert desk.uplink.by_mid("7") is audio
     assert desk.streams == 1
+    desk.uplink.tick()
+    assert desk.wire.forgotten == []
+    later = time.monotonic() + 2
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    desk.uplink.tick()
     assert sorted(desk.wire.forgotten) == [10, 11]
 
 

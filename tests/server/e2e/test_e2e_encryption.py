@@ -52,4 +52,5 @@ async def test_who_has_no_key_at_all_hears_nothing(house: House) -> None:
     await ear.hears(tone)
     await asyncio.sleep(0.3)
     heard = deaf.heard[0]
-    assert heard.size == 0 or tone_db(heard, 440) < -40
+    # What a decoder makes of the cipher is noise, which has a little of everything.
+    assert heard.size == 0 or tone_db(heard, 440) < tone_db(ear.heard[0], 440) - 15

@@ -168,5 +168,6 @@ async def _hears_again(person: Person, ear: Ear, tone: Tone, mark: int) -> None:
     done, rest = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     for wait in rest:
         wait.cancel()
-    await asyncio.wait(rest)
+    if rest:
+        await asyncio.wait(rest)
     done.pop().result()
