@@ -103,7 +103,7 @@ class Ear:
         await self.next(0.2)
         return await self.next(seconds)
 
-    async def hears(self, tone: Tone, seconds: float = 0.3, tries: int = 8) -> Sound:
+    async def hears(self, tone: Tone, seconds: float = 0.2, tries: int = 12) -> Sound:
         """Wait for sound, and return the first stretch that is the tone as it was played.
 
         At the start, and when the machine is too busy, the jitter buffer spoils a stretch.

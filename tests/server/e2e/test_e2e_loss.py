@@ -41,7 +41,7 @@ async def lossy_house(
 
 async def test_nothing_of_a_film_is_missing(lossy_house: tuple[House, LossyPath]) -> None:
     house, path = lossy_house
-    film = Film(480, 270, fps=20.0, noise=30)
+    film = Film(480, 270, fps=30.0, noise=30)
     alice, bob = await house.together("alice", "bob")
     await alice.show(film, simulcast=False)
     eye = bob.watch(await bob.track("alice"))
