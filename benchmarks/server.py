@@ -203,7 +203,16 @@ def snr_db(sound: np.ndarray) -> float:
     return float(10 * np.log10(np.mean(wanted**2) / (np.mean((sound - wanted) ** 2) + 1e-12)))
 
 
-async def audio_latency(served: Served, bursts: int) -> list[Row]:
+async def audio_latency(served: Served, sessions: int) -> list[Row]:
+    """The listener's jitter buffer differs from session to session: take the median of some."""
+    medians = sorted([statistics.median(await burst_delays(served, 8)) for _ in range(sessions)])
+    middle, worst = 1000 * medians[sessions // 2], 1000 * medians[-1]
+    return [
+        ("audio, one way, median (worst session)", f"{middle:.0f} ms ({worst:.0f})", "40-60 ms")
+    ]
+
+
+async def burst_delays(served: Served, bursts: int) -> list[float]:
     """Time short bursts from the frame given to one SDK to the frame taken from the other."""
     sent: list[float] = []
     received: list[float] = []
@@ -229,9 +238,7 @@ async def audio_latency(served: Served, bursts: int) -> list[Row]:
             await source.capture_frame(audio_frame(0.6 * loud * np.sin(2 * np.pi * 1000 * t)))
         await asyncio.sleep(0.5)
         listener.cancel()
-    delays = [min((r - s for r in received if r > s), default=9.0) for s in sent[3:]]
-    median, worst = 1000 * statistics.median(delays), 1000 * sorted(delays)[int(0.95 * len(delays))]
-    return [("audio, one way (95 % below)", f"{median:.0f} ms ({worst:.0f})", "40-60 ms")]
+    return [min((r - s for r in received if r > s), default=9.0) for s in sent[3:]]
 
 
 async def data_latency(served: Served, packets: int) -> list[Row]:
@@ -344,7 +351,7 @@ async def measure(seconds: float, quick: bool) -> list[Row]:
         steps: list[Callable[[], Awaitable[list[Row]]]] = [
             lambda: connecting(served, 7 if quick else 25),
             lambda: tone(served, seconds),
-            lambda: audio_latency(served, 15 if quick else 40),
+            lambda: audio_latency(served, 3 if quick else 9),
             lambda: data_latency(served, 100 if quick else 500),
             lambda: audio_cpu(served, 1, 1, part, "1.7 %"),
             lambda: audio_cpu(served, 4, 3, part, "3.6-4 %"),

@@ -17,7 +17,8 @@ RECEIVE_BITS_PER_SECOND = 20_000_000
 """The estimate sent to publishers: on a laptop or in a classroom the link is not the limit."""
 
 _MAX_SSRCS = 512
-_LATE_SECONDS = 1.0
+_LATE_SECONDS = 8.0
+"""How long after its end a stream may still be heard of: clients send a last report on it."""
 
 
 class Uplink:
