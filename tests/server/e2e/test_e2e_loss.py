@@ -51,8 +51,9 @@ async def test_nothing_of_a_film_is_missing(lossy_house: tuple[House, LossyPath]
     assert path.lost >= 5
     assert_film(frames, film)
     steps = np.diff([frame.number for frame in frames])
-    # The jitter buffer may leave out a frame that was repaired too late.
-    assert np.sum(steps - 1) <= 4
+    # The jitter buffer may leave out a frame that was repaired too late; without repair,
+    # every fifth frame would lack a packet, and all those that build on it would go with it.
+    assert np.sum(steps - 1) <= 10
 
 
 @pytest.mark.parametrize("lossy_house", [pytest.param(True, id="single")], indirect=True)
