@@ -46,21 +46,17 @@ def on_this_server(monkeypatch, request):
         monkeypatch.setenv(f"LIVEKIT_{name}", value)
 
 
-def correlation(reference, test):
-    """Return how alike two sounds are at their best lag, 0 to 1."""
-    a, b = reference.mono().samples[0], test.mono().resample(reference.sample_rate).samples[0]
-    size = 1 << (len(a) + len(b)).bit_length()
-    cross = np.fft.irfft(np.fft.rfft(a, size).conj() * np.fft.rfft(b, size), size)
-    overlap = min(float(a @ a), float(b @ b))
-    return float(cross.max()) / np.sqrt(overlap * float(b @ b))
-
-
 def test_the_recorded_track_is_the_sample(quickstart):
     _, sounds = quickstart
     sample = lk.sample("speech_noisy")
     looped = sample.replace(samples=np.tile(sample.samples, 3))
-    assert sounds["voice"].duration == 5.0
-    assert correlation(looped, sounds["voice"]) > 0.7
+    voice = sounds["voice"]
+    assert voice.duration == 5.0
+    start = -lk.measure.lag_seconds(looped, voice)
+    played = looped[max(0.0, start) : start + voice.duration]
+    # A server that takes one channel has it encoded as speech, which filters what is low.
+    band = lk.filters.bandpass(400, 4000)
+    assert lk.measure.segmental_snr_db(played | band, voice | band, drift=0.15) > 5
 
 
 def test_the_published_track_is_the_filtered_one(quickstart):
