@@ -10,11 +10,11 @@ from typing import Any
 
 from livekit import rtc
 
+from .capture.memory import checked_memory
 from .credentials import Credentials, Secret, hidden, resolve, scrub, tame_sdk_log
 from .embedded import shared_server
 from .errors import ConnectError, TokenError, WaitTimeout
 from .loop import MediaUse, finish_within, on_media_loop
-from .memory import checked_memory
 from .room import Room
 
 __all__ = ["Connecting", "connect"]

@@ -15,7 +15,7 @@ from livekit import rtc
 from livekit.protocol.models import AudioTrackFeature
 from numpy.typing import NDArray
 
-from .feed import listen
+from .capture.feed import listen
 from .filters import Filter, as_filter
 from .filters.swap import Swap
 from .finding import Changes, everyone, find_track

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from livekit import rtc
 
-from .capture import capture
+from .capture.memory import Memory
+from .capture.one_track import capture
 from .errors import RoomClosed
 from .finding import everyone, find_track
 from .loop import MediaUse, close_at_exit, on_loop, on_media_loop
-from .memory import Memory
 from .tracks import Kind, Participant, Source, Track, participant_view
 
 if TYPE_CHECKING:

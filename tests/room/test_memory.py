@@ -8,8 +8,8 @@ from livekit import rtc
 from sounds import RATE, sine
 
 import lkexplore as lk
+from lkexplore.capture.memory import Ring
 from lkexplore.errors import ParticipantNotFound, SoundError, TrackNotFound
-from lkexplore.memory import Ring
 from lkexplore.recording import Recording
 from lkexplore.tracks import Track
 
@@ -75,7 +75,7 @@ async def test_it_can_still_be_had_when_they_have_left(join, send):
 
 
 async def test_recording_beside_it_opens_no_second_stream(join, send):
-    from lkexplore import feed
+    from lkexplore.capture import feed
 
     room = await join("me")
     await send(Recording(sine(440, 1.0), RATE))

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 from livekit import rtc
 
-from .checks import as_sample_rate
-from .errors import SoundError
-from .finding import find_track
+from ..checks import as_sample_rate
+from ..errors import SoundError
+from ..finding import find_track
+from ..loop import MediaUse, on_media_loop
+from ..recording import Recording
+from ..tracks import Source
 from .listening import Listener, describe
-from .loop import MediaUse, on_media_loop
-from .recording import Recording
 from .take import Take
-from .tracks import Source
 
 if TYPE_CHECKING:
-    from .room import Room
+    from ..room import Room
 
 __all__ = ["capture", "record"]
 

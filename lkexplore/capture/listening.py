@@ -8,10 +8,10 @@ from typing import Protocol
 
 from livekit import rtc
 
-from .errors import LkExploreError, TrackNotFound
+from ..errors import LkExploreError, TrackNotFound
+from ..finding import Changes, everyone, find_track
+from ..tracks import Track
 from .feed import listen
-from .finding import Changes, everyone, find_track
-from .tracks import Track
 
 __all__ = ["Listener", "Sink", "describe"]
 

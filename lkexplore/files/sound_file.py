@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .convert import int16_of, int24_of
-from .errors import FileError, SoundError
-from .recording import Recording
-from .sound import Sound, as_recording
+from ..convert import int16_of, int24_of
+from ..errors import FileError, SoundError
+from ..recording import Recording
+from ..sound import Sound, as_recording
 
 if TYPE_CHECKING:
     import soundfile

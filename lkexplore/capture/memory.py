@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from livekit import rtc
 
-from .errors import LkExploreError, ParticipantNotFound, SoundError, TrackNotFound
+from ..errors import LkExploreError, ParticipantNotFound, SoundError, TrackNotFound
+from ..loop import media_loop
+from ..recording import Gap, Recording
+from ..tracks import Track, kind_of, track_view
 from .listening import Listener
-from .loop import media_loop
-from .recording import Gap, Recording
 from .take import STREAM_RATE
-from .tracks import Track, kind_of, track_view
 
 if TYPE_CHECKING:
-    from .room import Room
+    from ..room import Room
 
 __all__ = ["Memory", "Ring", "checked_memory"]
 

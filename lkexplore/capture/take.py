@@ -11,8 +11,8 @@ import numpy as np
 from livekit import rtc
 from numpy.typing import NDArray
 
+from ..recording import Gap, Recording
 from .buffer import SampleBuffer
-from .recording import Gap, Recording
 
 __all__ = ["STREAM_RATE", "Take"]
 
