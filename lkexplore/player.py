@@ -145,6 +145,8 @@ def describe(recording: Recording) -> str:
         total = sum(gap.duration for gap in recording.gaps)
         noun = "gap" if len(recording.gaps) == 1 else "gaps"
         parts.append(f"{len(recording.gaps)} {noun} ({total:.3f} s)")
+    if recording.concealed:
+        parts.append(f"{sum(part.seconds for part in recording.concealed):.3f} s concealed")
     return ", ".join(parts)
 
 
@@ -165,14 +167,17 @@ def waveform_svg(recording: Recording, *, width: int = 640, height: int = 64) ->
     Returns
     -------
     str
-        An ``<svg>`` element; gaps are shaded.
+        An ``<svg>`` element; gaps are grey, what was concealed is orange.
     """
-    spans = [(g.start / recording.duration, g.end / recording.duration) for g in recording.gaps]
-    shapes = [
-        f'<rect x="{first}" y="0" width="{end - first}" height="{height}" '
-        'fill="#d62728" fill-opacity="0.35"><title>gap</title></rect>'
-        for first, end in covered_columns(spans, width)
-    ]
+    shapes = []
+    marked = (("gap", "#707070", recording.gaps), ("concealed", "#e69f00", recording.concealed))
+    for word, fill, stretches in marked:
+        spans = [(s.start / recording.duration, s.end / recording.duration) for s in stretches]
+        shapes += [
+            f'<rect x="{first}" y="0" width="{end - first}" height="{height}" '
+            f'fill="{fill}" fill-opacity="0.35"><title>{word}</title></rect>'
+            for first, end in covered_columns(spans, width)
+        ]
     length = recording.samples.shape[1]
     if length:
         edges = column_edges(length, width if recording.channels <= 2 else width // 2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,15 +13,23 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .checks import as_sample_rate, as_samples
+from .convert import int16_of, resampled
 from .errors import SoundError
-from .timeline import Gap, as_utc, clip_gaps, sample_index
+from .timeline import Concealment, Gap, Timing, as_monotonic, as_utc, clip, cut
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from .player import Player
 
-__all__ = ["Gap", "Recording"]
+__all__ = ["Concealment", "Gap", "Recording", "Timing"]
+
+
+# All that a recording is beside its samples and their rate.
+_META = (
+    *("started_at", "started_monotonic", "identity", "track", "name"),
+    *("gaps", "concealed", "timing"),
+)
 
 
 @dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
@@ -48,7 +55,11 @@ class Recording:
     identity, track, name : str, optional
         The participant, the track's id and a title.
     gaps : iterable of Gap, optional
-        Where nothing arrived; clipped to the recording and sorted.
+        Where there is silence because nothing came; clipped to the recording and sorted.
+    concealed : iterable of Concealment, optional
+        Where the decoder made up for a loss; clipped to the recording and sorted.
+    timing : Timing, optional
+        How well the clock of the recording is known.
 
     Raises
     ------
@@ -77,6 +88,8 @@ class Recording:
     track: str | None
     name: str | None
     gaps: tuple[Gap, ...]
+    concealed: tuple[Concealment, ...]
+    timing: Timing | None
 
     # Without a length or indices there is nothing to step through: iter() must say so.
     __iter__ = None
@@ -92,21 +105,24 @@ class Recording:
         track: str | None = None,
         name: str | None = None,
         gaps: Iterable[Gap] = (),
+        concealed: Iterable[Concealment] = (),
+        timing: Timing | None = None,
     ) -> None:
-        if started_monotonic is not None and not math.isfinite(started_monotonic):
-            raise SoundError(f"started_monotonic {started_monotonic!r} is no time: give seconds")
-        fields = {
+        fields: dict[str, Any] = {
             "samples": as_samples(samples),
             "sample_rate": as_sample_rate(sample_rate),
             "started_at": as_utc(started_at),
-            "started_monotonic": started_monotonic,
+            "started_monotonic": as_monotonic(started_monotonic),
             "identity": identity,
             "track": track,
             "name": name,
+            "timing": timing,
         }
+        length = fields["samples"].shape[1] / fields["sample_rate"]
+        fields["gaps"] = clip(gaps, 0.0, length)
+        fields["concealed"] = clip(concealed, 0.0, length)
         for field, value in fields.items():
             object.__setattr__(self, field, value)
-        object.__setattr__(self, "gaps", clip_gaps(gaps, 0.0, self.duration))
 
     @property
     def channels(self) -> int:
@@ -160,7 +176,7 @@ class Recording:
         'silence'
         """
         fields: dict[str, Any] = {"samples": self.samples, "sample_rate": self.sample_rate}
-        return Recording(**(fields | self._meta() | {"gaps": self.gaps} | changes))
+        return Recording(**(fields | self._meta() | changes))
 
     __replace__ = replace
 
@@ -176,34 +192,23 @@ class Recording:
         Returns
         -------
         Recording
-            With its start times moved and its gaps cut to fit. Mono samples are shared.
+            Start times moved, gaps and concealment cut to fit. Mono samples are shared.
 
         Raises
         ------
         SoundError
             For an index instead of a slice, a step, or a time that is no number.
         """
-        if not isinstance(seconds, slice):
-            raise SoundError(
-                f"recording[{seconds!r}] is no stretch of time: cut by seconds, as in "
-                "recording[1.0:2.5]; single samples are in recording.samples"
-            )
-        if seconds.step is not None:
-            raise SoundError(
-                f"a step of {seconds.step!r} cannot be used when cutting by seconds: "
-                "use resample() for fewer samples, or recording.samples[:, ::step]"
-            )
-        length = self.samples.shape[1]
-        begin = sample_index(seconds.start, self.sample_rate, length, 0)
-        end = max(begin, sample_index(seconds.stop, self.sample_rate, length, length))
+        begin, end = cut(seconds, self.sample_rate, self.samples.shape[1])
         offset = begin / self.sample_rate
         meta = self._meta()
         if self.started_at is not None:
             meta["started_at"] = self.started_at + timedelta(seconds=offset)
         if self.started_monotonic is not None:
             meta["started_monotonic"] = self.started_monotonic + offset
-        gaps = clip_gaps(self.gaps, offset, end / self.sample_rate)
-        return Recording(self.samples[:, begin:end], self.sample_rate, gaps=gaps, **meta)
+        meta["gaps"] = clip(self.gaps, offset, end / self.sample_rate)
+        meta["concealed"] = clip(self.concealed, offset, end / self.sample_rate)
+        return Recording(self.samples[:, begin:end], self.sample_rate, **meta)
 
     def mono(self) -> Recording:
         """Mix all channels into one, as their mean.
@@ -245,8 +250,6 @@ class Recording:
         rate = as_sample_rate(sample_rate)
         if rate == self.sample_rate:
             return self
-        from .convert import resampled
-
         samples = resampled(self.samples, self.sample_rate, rate)
         return self.replace(samples=samples, sample_rate=rate)
 
@@ -302,17 +305,17 @@ class Recording:
         >>> Recording([0.5, 1.5, -1.5], 8000).to_int16().tolist()
         [[16384, 32767, -32768]]
         """
-        from .convert import int16_of
-
         return int16_of(self.samples)
 
     # Out into the world
 
-    def save(self, path: str | os.PathLike[str], *, subtype: str | None = None) -> None:
+    def save(
+        self, path: str | os.PathLike[str], *, subtype: str | None = None, sidecar: bool = False
+    ) -> None:
         """Write it to a wav, flac, ogg or mp3 file; see :func:`lkexplore.files.save`."""
         from .files import save
 
-        save(self, path, subtype=subtype)
+        save(self, path, subtype=subtype, sidecar=sidecar)
 
     def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
         """Draw its waveform; see :func:`lkexplore.plot.waveform`."""
@@ -375,7 +378,6 @@ class Recording:
             return NotImplemented
         return (
             self.sample_rate == other.sample_rate
-            and self.gaps == other.gaps
             and self._meta() == other._meta()
             and np.array_equal(self.samples, other.samples)
         )
@@ -385,14 +387,7 @@ class Recording:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Through the constructor, for numpy restores arrays as writable.
-        make = partial(Recording, gaps=self.gaps, **self._meta())
-        return make, (self.samples, self.sample_rate)
+        return partial(Recording, **self._meta()), (self.samples, self.sample_rate)
 
     def _meta(self) -> dict[str, Any]:
-        return {
-            "started_at": self.started_at,
-            "started_monotonic": self.started_monotonic,
-            "identity": self.identity,
-            "track": self.track,
-            "name": self.name,
-        }
+        return {field: getattr(self, field) for field in _META}

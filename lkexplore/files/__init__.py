@@ -1,5 +1,20 @@
 """Sound files: read, written whole, or streamed to while sound comes in."""
 
+from .saved import SavedRecording
+from .sidecar import Facts, SidecarWarning, read_sidecar, sidecar_path, write_sidecar
 from .sound_file import ClippedWarning, load, save
+from .stream import SoundWriter, check_stream_path
 
-__all__ = ["ClippedWarning", "load", "save"]
+__all__ = [
+    "ClippedWarning",
+    "Facts",
+    "SavedRecording",
+    "SidecarWarning",
+    "SoundWriter",
+    "check_stream_path",
+    "load",
+    "read_sidecar",
+    "save",
+    "sidecar_path",
+    "write_sidecar",
+]

@@ -6,9 +6,9 @@ import contextlib
 import os
 import secrets
 import warnings
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,62 +17,54 @@ from ..convert import int16_of, int24_of
 from ..errors import FileError, SoundError
 from ..recording import Recording
 from ..sound import Sound, as_recording
-
-if TYPE_CHECKING:
-    import soundfile
+from .formats import Format, as_target, fitting
+from .reading import assemble, one_line, read_part
+from .sidecar import Facts, read_sidecar, remove_sidecar, write_sidecar
 
 __all__ = ["ClippedWarning", "load", "save"]
 
 # Vorbis puts every call's samples on the C stack: small pieces only.
 _CHUNK = 1 << 14
 _WAV_LIMIT = 2**32 - 2**16
-# A broken header may promise any length; even silence is hardly compressed further than this.
-_MOST_FRAMES_PER_BYTE = 1024
 
 
 class ClippedWarning(UserWarning):
     """Samples beyond full scale were clipped, for the file holds integers."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Format:
-    """What a kind of file can hold; None for rates that only have an upper bound."""
-
-    container: str
-    subtype: str
-    channels: int
-    highest_rate: int
-    rates: frozenset[int] | None = None
-
-
-_MP3_RATES = frozenset((8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000))
-_FORMATS = {
-    ".wav": _Format("WAV", "FLOAT", 64, 768_000),
-    ".flac": _Format("FLAC", "PCM_24", 8, 655_350),
-    # libvorbis crashes above 200 kHz.
-    ".ogg": _Format("OGG", "VORBIS", 64, 192_000),
-    ".mp3": _Format("MP3", "MPEG_LAYER_III", 2, 48_000, _MP3_RATES),
-}
-
-
-def load(path: str | os.PathLike[str]) -> Recording:
-    """Read a sound file, all channels of it.
+def load(
+    path: str | os.PathLike[str], *, start: float | None = None, end: float | None = None
+) -> Recording:
+    """Read a sound file, all channels of it, and what its sidecar says about it.
 
     Parameters
     ----------
     path : str or path-like
         A file of any kind that libsndfile reads: wav, flac, ogg, mp3, aiff and others, of any
-        bit depth.
+        bit depth. One that is still being written, or was cut off, is read as far as it goes.
+    start, end : float, optional
+        The part to read, as in ``recording[start:end]``, in seconds; the rest of a wav or flac
+        is not even looked at.
 
     Returns
     -------
     Recording
-        Named after the file. Integers are scaled so that full scale is 1.
+        Integers are scaled so that full scale is 1. When, whose, gaps and timing are those of
+        the sidecar, ``x.flac.json`` for ``x.flac``; without one it is named after the file.
 
     Raises
     ------
     FileError
         If there is no such file, or it cannot be read as sound.
+    SoundError
+        If the part is no stretch of time.
+
+    Warns
+    -----
+    SidecarWarning
+        If a file is there by the name of the sidecar that cannot be used.
+    UserWarning
+        If the file is broken in the middle: then it is read up to there.
 
     Notes
     -----
@@ -82,31 +74,22 @@ def load(path: str | os.PathLike[str]) -> Recording:
     --------
     >>> voice = load("voice.flac")  # doctest: +SKIP
     """
-    import soundfile
-
     source = Path(path)
-    if os.path.isdir(source):
-        raise FileError(f"{source} is a folder: give the path of a sound file")
-    if not os.path.exists(source):
-        raise FileError(f"there is no file {source}: check the path, from {Path.cwd()}")
+    samples, rate, begin = read_part(source, start, end)
+    facts = read_sidecar(source, rate) or Facts(rate, name=source.stem)
     try:
-        with source.open("rb"):
-            pass
-        with soundfile.SoundFile(source) as file:
-            rate, samples = file.samplerate, _read(file, source.stat().st_size)
-        return Recording(samples, rate, name=source.stem)
-    except OSError as error:
-        raise FileError(f"{source} cannot be read: {error.strerror or error}") from None
+        return assemble(samples, begin, facts)
     except SoundError as error:
         raise FileError(f"{source} holds what cannot be used: {error}") from None
-    except soundfile.SoundFileError as error:
-        raise FileError(
-            f"{source} cannot be read as sound: {_one_line(error)}; "
-            "wav, flac, ogg, mp3 and whatever else libsndfile knows can"
-        ) from None
 
 
-def save(sound: Sound, path: str | os.PathLike[str], *, subtype: str | None = None) -> None:
+def save(
+    sound: Sound,
+    path: str | os.PathLike[str],
+    *,
+    subtype: str | None = None,
+    sidecar: bool = False,
+) -> None:
     """Write a sound file; an existing one is replaced only by a complete new one.
 
     Parameters
@@ -119,6 +102,9 @@ def save(sound: Sound, path: str | os.PathLike[str], *, subtype: str | None = No
         (Vorbis; up to 192 kHz) or ``.mp3`` (1 or 2 channels; 8 to 48 kHz, the usual rates).
     subtype : str, optional
         Another coding that libsndfile knows for that kind of file, such as ``"PCM_16"``.
+    sidecar : bool
+        Whether to write a JSON file beside it that keeps start, identity, gaps and timing for
+        :func:`load`. If not, one that is there is removed: it was about the old file.
 
     Raises
     ------
@@ -142,12 +128,8 @@ def save(sound: Sound, path: str | os.PathLike[str], *, subtype: str | None = No
     """
     recording = as_recording(sound)
     # Through a symbolic link to the file itself, which is what is to be replaced.
-    target = Path(os.path.realpath(path))
-    chosen = _fitting(recording, target, subtype)
-    if os.path.isdir(target):
-        raise FileError(f"{target} is a folder: give the path of a file in it")
-    if not os.path.isdir(target.parent):
-        raise FileError(f"there is no folder {target.parent}: make it first")
+    chosen = _fitting(recording, Path(os.path.realpath(path)), subtype)
+    target = as_target(path)
     part = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
     try:
         _write(recording, part, chosen)
@@ -157,60 +139,34 @@ def save(sound: Sound, path: str | os.PathLike[str], *, subtype: str | None = No
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+    if sidecar:
+        write_sidecar(target, Facts.of(recording, ended="saved"))
+    else:
+        remove_sidecar(target)
     if chosen.subtype.startswith("PCM"):
         _warn_of_clipping(recording, target)
 
 
-def _read(file: soundfile.SoundFile, size: int) -> NDArray[np.float32]:
-    """Read all of a file as (channels, n); the length that it promises may be wrong."""
-    # In one piece: soundfile seeks after every call, and an mp3 does not sound on after a seek.
-    promised = min(max(0, file.frames), _MOST_FRAMES_PER_BYTE * size)
-    pieces = [file.read(promised, dtype="float32", always_2d=True)]
-    while len(piece := file.read(_CHUNK, dtype="float32", always_2d=True)):
-        pieces.append(piece)
-    whole = len(pieces) == 1 and len(pieces[0]) == promised
-    return np.ascontiguousarray((pieces[0] if whole else np.concatenate(pieces)).T)
-
-
-def _fitting(recording: Recording, target: Path, subtype: str | None) -> _Format:
+def _fitting(recording: Recording, target: Path, subtype: str | None) -> Format:
     """Return the format to write, or say why the sound does not fit it."""
     import soundfile
 
-    suffix = target.suffix.lower()
-    if suffix not in _FORMATS:
-        raise FileError(
-            f"{target.name!r} ends in {suffix or 'no suffix'}, which says no format: "
-            f"use one of {' '.join(_FORMATS)}"
-        )
-    known = _FORMATS[suffix]
-    if recording.channels > known.channels:
-        raise FileError(
-            f"{recording.channels} channels do not fit into {suffix}, at most {known.channels} do: "
-            "use .wav, or mono()"
-        )
-    rate = recording.sample_rate
-    if known.container == "FLAC" and 65_535 < rate < known.highest_rate and rate % 10:
-        raise FileError(
-            f".flac holds rates above 65535 Hz only in tens, not {rate} Hz: use .wav, or resample()"
-        )
-    if rate > known.highest_rate or (known.rates and rate not in known.rates):
-        allowed = f"up to {known.highest_rate} Hz"
-        if known.rates:
-            allowed = ", ".join(map(str, sorted(known.rates))) + " Hz"
-        raise FileError(f"{suffix} does not hold {rate} Hz but {allowed}: use .wav, or resample()")
+    known = fitting(target, recording.channels, recording.sample_rate)
     if not recording.samples.size and known.container in ("FLAC", "MP3"):
-        raise FileError(f"{suffix} cannot hold a recording without samples: use .wav or .ogg")
+        raise FileError(
+            f"{target.suffix} cannot hold a recording without samples: use .wav or .ogg"
+        )
     if subtype is None:
         return known
-    allowed_subtypes = soundfile.available_subtypes(known.container)
-    if subtype not in allowed_subtypes:
+    allowed = soundfile.available_subtypes(known.container)
+    if subtype not in allowed:
         raise FileError(
-            f"subtype {subtype!r} is not for {suffix}: use one of {' '.join(allowed_subtypes)}"
+            f"subtype {subtype!r} is not for {target.suffix}: use one of {' '.join(allowed)}"
         )
-    return _Format(known.container, subtype, known.channels, known.highest_rate)
+    return replace(known, subtype=subtype)
 
 
-def _write(recording: Recording, part: Path, chosen: _Format) -> None:
+def _write(recording: Recording, part: Path, chosen: Format) -> None:
     """Write a whole file and see to it that all of it is on the disk; OSError if not."""
     import soundfile
 
@@ -235,7 +191,7 @@ def _write(recording: Recording, part: Path, chosen: _Format) -> None:
         # libsndfile does not report every failed write.
         found = soundfile.info(part).frames
     except (soundfile.SoundFileError, AssertionError) as error:
-        raise OSError(f"{_one_line(error)} (is the disk full?)") from None
+        raise OSError(f"{one_line(error)} (is the disk full?)") from None
     if found < samples.shape[1]:
         raise OSError(f"only {found} of {samples.shape[1]} samples were taken (is the disk full?)")
 
@@ -262,7 +218,3 @@ def _warn_of_clipping(recording: Recording, target: Path) -> None:
         ClippedWarning,
         stacklevel=3,
     )
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__

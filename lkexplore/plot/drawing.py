@@ -1,16 +1,15 @@
-"""What the plots share: axes when none are given, their size in pixels, titles and gaps."""
+"""What the plots share: axes when none are given, their size in pixels, titles and legends."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..envelope import covered_columns
 from ..recording import Recording
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["label_time", "make_axes", "pixels", "shade_gaps"]
+__all__ = ["add_legend", "label_time", "make_axes", "pixels"]
 
 
 def make_axes(height: float) -> Axes:
@@ -38,25 +37,20 @@ def label_time(ax: Axes, recording: Recording, title: str | None) -> None:
         ax.text(0.5, 0.5, "no samples", transform=ax.transAxes, ha="center", va="center")
 
 
-def shade_gaps(ax: Axes, recording: Recording, color: str) -> None:
-    """Hatch the gaps, each at least a pixel and a half wide, and label them for a legend."""
-    length = recording.duration
-    if not recording.gaps or not length:
+def add_legend(ax: Axes) -> None:
+    """Name what is drawn, in one line above the axes at the right; nothing if it has no names."""
+    handles, labels = ax.get_legend_handles_labels()
+    if not handles:
         return
-    columns = max(1, round(pixels(ax)[0] / 1.5))
-    spans = [(gap.start / length, gap.end / length) for gap in recording.gaps]
-    bars = [
-        (first / columns * length, (end - first) / columns * length)
-        for first, end in covered_columns(spans, columns)
-    ]
-    ax.broken_barh(
-        bars,
-        (0, 1),
-        transform=ax.get_xaxis_transform(),
-        facecolor=(color, 0.25),
-        edgecolor=color,
-        hatch="////",
-        linewidth=0,
-        zorder=2.5,
-        label="gap",
+    # Several rows of the same kind have one entry.
+    named = dict(zip(labels, handles, strict=True))
+    ax.legend(
+        named.values(),
+        named.keys(),
+        loc="lower right",
+        bbox_to_anchor=(1, 1),
+        ncols=len(named),
+        frameon=False,
+        fontsize="small",
+        borderaxespad=0.2,
     )

@@ -12,7 +12,8 @@ from ..errors import SoundError
 from ..recording import Recording
 from ..sound import Sound, as_recording
 from .columns import SILENCE_DBFS, level_columns
-from .drawing import label_time, make_axes, pixels, shade_gaps
+from .drawing import add_legend, label_time, make_axes, pixels
+from .shading import ON_DARK, shade
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,8 +22,6 @@ __all__ = ["spectrogram"]
 
 _RANGE_DB = 80.0
 _LOWEST_LOG_HZ = 20.0
-# A colour that the map does not have.
-_GAP_COLOR = "#5ce6e6"
 
 
 def spectrogram(
@@ -40,7 +39,8 @@ def spectrogram(
     """Draw the level over time and frequency, as fine as the picture and no finer.
 
     Every pixel shows the strongest of all windows, bins and channels that fall on it, so neither
-    a click nor a thin tone can vanish, in a second as in an hour. Gaps are hatched.
+    a click nor a thin tone can vanish, in a second as in an hour. Gaps are hatched, and what the
+    decoder concealed is tinted, the more of it the stronger.
 
     Parameters
     ----------
@@ -116,7 +116,8 @@ def spectrogram(
         ax.set_yscale("log")
         ax.yaxis.set_major_formatter("{x:g}")
     ax.set_ylim(edges[0], edges[-1])
-    shade_gaps(ax, recording, _GAP_COLOR)
+    shade(ax, recording, ON_DARK)
+    add_legend(ax)
     if colorbar:
         bar = ax.inset_axes((1.015, 0, 0.018, 1))
         ax.figure.colorbar(mesh, cax=bar, label="Level (dBFS)")

@@ -203,6 +203,7 @@ def test_a_cut_off_file_gives_what_is_there_or_an_error(tmp_path: Path, noise) -
     assert np.array_equal(half.samples, noise(48000)[:, : half.samples.shape[1]])
 
 
+@pytest.mark.filterwarnings("ignore:.* is broken after")
 @pytest.mark.parametrize("suffix", ["flac", "ogg", "mp3"])
 def test_a_cut_off_compressed_file_gives_what_is_there_or_an_error(
     tmp_path: Path, suffix: str, noise

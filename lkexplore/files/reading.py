@@ -1,0 +1,181 @@
+"""Sound read from a file: all of it or a part, and of an unfinished file what there is."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import warnings
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FileError
+from ..recording import Recording
+from ..timeline import clip, cut
+from .unfinished import mended
+
+if TYPE_CHECKING:
+    import soundfile
+
+    from .sidecar import Facts
+
+__all__ = ["assemble", "one_line", "read_part"]
+
+# Small, for of the piece in which a file breaks nothing is to be had.
+_CHUNK = 1 << 12
+# A broken header may promise any length; even silence is hardly compressed further than this.
+_MOST_FRAMES_PER_BYTE = 1024
+# So many frames mean that the file does not say how many.
+_UNKNOWN = 1 << 62
+# What sounds the same after a jump to the middle as when it is read up to there.
+_SEEKABLE = frozenset(("WAV", "WAVEX", "RF64", "W64", "FLAC", "AIFF", "AU", "CAF"))
+
+
+def read_part(
+    source: Path, start: float | None = None, end: float | None = None
+) -> tuple[NDArray[np.float32], int, int]:
+    """Read a stretch of a sound file.
+
+    Parameters
+    ----------
+    source : Path
+        The file.
+    start, end : float, optional
+        In seconds, as in ``recording[start:end]``.
+
+    Returns
+    -------
+    samples : ndarray of float32, shape (channels, n)
+        May hold what is no sound, such as NaN.
+    sample_rate : int
+        In Hz.
+    begin : int
+        Which sample of the file is the first.
+
+    Raises
+    ------
+    FileError
+        If there is no such file, or it cannot be read as sound.
+    SoundError
+        If the part is no stretch of time.
+    """
+    import soundfile
+
+    if os.path.isdir(source):
+        raise FileError(f"{source} is a folder: give the path of a sound file")
+    if not os.path.exists(source):
+        raise FileError(f"there is no file {source}: check the path, from {Path.cwd()}")
+    try:
+        with _opened(source) as file:
+            length, rate = _length(file, source.stat().st_size), file.samplerate
+            part = slice(start, end)
+            if part == slice(None) or length is None or file.format not in _SEEKABLE:
+                samples = _read(file, length or 0, source, beyond=True)
+                begin, stop = cut(part, rate, samples.shape[1])
+                return samples[:, begin:stop], rate, begin
+            begin, stop = cut(part, rate, length)
+            file.seek(begin)
+            return _read(file, stop - begin, source, beyond=False), rate, begin
+    except soundfile.SoundFileError as error:
+        raise FileError(
+            f"{source} cannot be read as sound: {one_line(error)}; "
+            "wav, flac, ogg, mp3 and whatever else libsndfile knows can"
+        ) from None
+    except OSError as error:
+        raise FileError(f"{source} cannot be read: {error.strerror or error}") from None
+
+
+def assemble(samples: NDArray[np.float32], begin: int, facts: Facts) -> Recording:
+    """Make a recording of a part of a file and of what is known about the whole.
+
+    Parameters
+    ----------
+    samples : ndarray of float32, shape (channels, n)
+        The part.
+    begin : int
+        Which sample of the file is its first.
+    facts : Facts
+        What is known.
+
+    Returns
+    -------
+    Recording
+        The same as if all of the file had been read and then cut.
+
+    Raises
+    ------
+    SoundError
+        If there is NaN or infinity among the samples.
+    """
+    meta, offset = facts.meta(), begin / facts.sample_rate
+    end = (begin + samples.shape[1]) / facts.sample_rate
+    meta["gaps"] = clip(facts.gaps, offset, end)
+    meta["concealed"] = clip(facts.concealed, offset, end)
+    if facts.started_at is not None:
+        meta["started_at"] = facts.started_at + timedelta(seconds=offset)
+    if facts.started_monotonic is not None:
+        meta["started_monotonic"] = facts.started_monotonic + offset
+    return Recording(samples, facts.sample_rate, **meta)
+
+
+def one_line(error: BaseException) -> str:
+    """Return the message of another library's error, in one line and without a full stop."""
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+
+
+@contextlib.contextmanager
+def _opened(source: Path) -> Iterator[soundfile.SoundFile]:
+    import soundfile
+
+    class Straight(soundfile.SoundFile):  # type: ignore[misc]
+        # soundfile seeks after every read, which a file of unknown length does not survive, and
+        # after which an mp3 does not sound on.
+        def seekable(self) -> bool:
+            return False
+
+    with mended(source) or contextlib.nullcontext(source) as readable, Straight(readable) as file:
+        yield file
+
+
+def _length(file: soundfile.SoundFile, size: int) -> int | None:
+    """Return how many frames there can be at most, or None if the file does not say."""
+    if not 0 <= file.frames < _UNKNOWN:
+        return None
+    return int(min(file.frames, _MOST_FRAMES_PER_BYTE * size))
+
+
+def _read(
+    file: soundfile.SoundFile, promised: int, source: Path, *, beyond: bool
+) -> NDArray[np.float32]:
+    """Read so many frames, and those beyond if wanted, or as many as there are."""
+    import soundfile
+
+    found = np.empty((file.channels, promised), np.float32)
+    count, more = 0, []
+    try:
+        while beyond or count < promised:
+            wanted = _CHUNK if beyond else min(_CHUNK, promised - count)
+            piece = file.read(wanted, dtype="float32", always_2d=True)
+            if not len(piece):
+                break
+            fits = min(len(piece), found.shape[1] - count)
+            found[:, count : count + fits] = piece[:fits].T
+            count += fits
+            if fits < len(piece):
+                more.append(piece[fits:].T)
+    except soundfile.SoundFileError as error:
+        if not count and not more:
+            raise
+        # All that was promised is there: it was left unfinished in the midst of what follows.
+        if count < promised or not promised:
+            seconds = (count + sum(piece.shape[1] for piece in more)) / file.samplerate
+            warnings.warn(
+                f"{source} is broken after {seconds:.3f} s, the rest was not read "
+                f"({one_line(error)})",
+                stacklevel=4,
+            )
+    return np.concatenate([found[:, :count], *more], axis=1) if more else found[:, :count]

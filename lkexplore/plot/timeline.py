@@ -1,0 +1,138 @@
+"""Several recordings on one time axis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..errors import SoundError
+from ..recording import Recording
+from ..sound import Sound, as_recording
+from .drawing import add_legend, make_axes
+from .lane import LANE, amplitude_limit, draw_lane
+from .shading import ON_LIGHT, shade
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["timeline"]
+
+_LONGEST_LABEL = 28
+# Two computers, or one before and after it was switched off, differ by more.
+_SAME_CLOCK = 60.0
+
+
+def timeline(
+    recordings: Mapping[Any, Sound] | Iterable[Sound],
+    ax: Axes | None = None,
+    *,
+    color: str = "C0",
+    title: str = "",
+) -> Axes:
+    """Draw several recordings as rows on one time axis, each where it was.
+
+    Parameters
+    ----------
+    recordings : mapping or iterable of Recording
+        A mapping labels its rows by its keys, such as ``(identity, track name)``, as
+        ``await room.record_all(...)`` returns it; else identity and name do.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; new axes are made by default.
+    color : str
+        A matplotlib colour.
+    title : str
+        Heading; none by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Seconds below, from the earliest start; all rows have the same scale, so loud is high.
+        Recordings are placed by their monotonic clock if all of them have the same, else by the
+        time of day if all of them know it, else they all start at 0. Gaps are hatched, and what
+        was concealed is tinted.
+
+    Raises
+    ------
+    SoundError
+        If there are none, or something among them is no sound.
+
+    Notes
+    -----
+    Taught in ``notebooks/02_recording.ipynb``.
+
+    Examples
+    --------
+    >>> takes = await room.record_all(10)  # doctest: +SKIP
+    >>> lkexplore.plot.timeline(takes)  # doctest: +SKIP
+    """
+    rows = _rows(recordings)
+    starts = _starts([recording for _, recording in rows])
+    if ax is None:
+        ax = make_axes(min(0.9 + 0.75 * len(rows), 24))
+    ends = (start + row[1].duration for start, row in zip(starts, rows, strict=True))
+    limit = amplitude_limit(recording.samples for _, recording in rows)
+    middles = [-LANE * limit * row for row in range(len(rows))]
+    ax.set_xlim(0, max(ends) or 1)
+    ax.set_ylim(middles[-1] - 1.15 * limit, 1.15 * limit)
+    ax.set_xlabel("Time (s)")
+    ax.set_yticks(middles, [label for label, _ in rows])
+    for text in ax.get_yticklabels():
+        text.set_parse_math(False)
+    for (_, recording), begin, middle in zip(rows, starts, middles, strict=True):
+        span = (middle - 1.08 * limit, middle + 1.08 * limit)
+        draw_lane(
+            ax, recording.samples, recording.sample_rate, middle=middle, color=color, begin=begin
+        )
+        shade(ax, recording, ON_LIGHT, begin=begin, span=span)
+    if title:
+        ax.set_title(title, loc="left", fontsize="medium").set_parse_math(False)
+    add_legend(ax)
+    return ax
+
+
+def _rows(
+    recordings: Mapping[Any, Sound] | Iterable[Sound],
+) -> list[tuple[str, Recording]]:
+    if isinstance(recordings, Mapping):
+        rows = [(_joined(key), as_recording(sound)) for key, sound in recordings.items()]
+    elif isinstance(recordings, Iterable):
+        every = [as_recording(sound) for sound in recordings]
+        rows = [
+            (_joined((each.identity, each.name)) or f"recording {row}", each)
+            for row, each in enumerate(every, 1)
+        ]
+    else:
+        raise SoundError(
+            f"{type(recordings).__name__} is no group of recordings: give a list or a dict of them"
+        )
+    if not rows:
+        raise SoundError("there are no recordings to draw: give at least one")
+    return rows
+
+
+def _joined(key: object) -> str:
+    """Make a label of a key, or of the parts of one."""
+    parts = key if isinstance(key, tuple) else (key,)
+    # As a dictionary, for a track may be called what its participant is.
+    words = dict.fromkeys(" ".join(str(part).split()) for part in parts if part not in (None, ""))
+    label = " · ".join(words)
+    return label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 1]}…"
+
+
+def _starts(recordings: list[Recording]) -> list[float]:
+    """Return where each starts, in seconds after the first."""
+    monotonic = [r.started_monotonic for r in recordings if r.started_monotonic is not None]
+    moments = [r.started_at.timestamp() for r in recordings if r.started_at is not None]
+    every = len(recordings)
+    if len(monotonic) == every and (len(moments) < every or _one_clock(monotonic, moments)):
+        times = monotonic
+    elif len(moments) == every:
+        times = moments
+    else:
+        return [0.0] * every
+    return [time - min(times) for time in times]
+
+
+def _one_clock(monotonic: list[float], moments: list[float]) -> bool:
+    offsets = [moment - time for moment, time in zip(moments, monotonic, strict=True)]
+    return max(offsets) - min(offsets) < _SAME_CLOCK
