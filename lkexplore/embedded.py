@@ -19,7 +19,7 @@ from typing import IO
 from .credentials import Credentials, Secret, scrub
 from .errors import ServerError
 
-__all__ = ["shared_server", "stop_shared_server"]
+__all__ = ["running_server", "shared_server", "stop_shared_server"]
 
 START_TIMEOUT = 20.0
 """Seconds until a child that has said nothing counts as failed (a cold import takes a few)."""
@@ -176,6 +176,10 @@ class _Shared:
             self._server = EmbeddedServer()
             return self._server, True
 
+    def running(self) -> EmbeddedServer | None:
+        server = self._server
+        return server if server is not None and server.alive else None
+
     def stop(self) -> None:
         if self._pid != os.getpid():
             return
@@ -199,6 +203,11 @@ def shared_server() -> tuple[EmbeddedServer, bool]:
         It could not be started.
     """
     return _shared.get()
+
+
+def running_server() -> EmbeddedServer | None:
+    """Return this process's embedded server if it runs; none is started."""
+    return _shared.running()
 
 
 def stop_shared_server() -> None:

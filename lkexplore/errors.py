@@ -45,3 +45,7 @@ class RoomClosed(LkExploreError, ConnectionError):
 
 class WaitTimeout(LkExploreError, TimeoutError):
     """Something did not happen within its timeout."""
+
+
+class ImpairmentError(LkExploreError, ValueError):
+    """A network impairment outside its range, or asked of a server that offers none."""

@@ -80,7 +80,25 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     serve.add_argument(
         "--node-ip", default=None, help="address told to clients for media (default: found)"
     )
+    _add_impairments(serve)
     serve.set_defaults(run=_serve)
+
+
+def _add_impairments(serve: argparse.ArgumentParser) -> None:
+    bad = serve.add_argument_group(
+        "a bad network", "for everybody's sound and pictures, in both directions"
+    )
+    options = (
+        ("--loss", "SHARE", "share of packets to lose, 0 to 1"),
+        ("--delay-ms", "MS", "delay of every packet"),
+        ("--jitter-ms", "MS", "largest random extra delay"),
+        ("--rate-kbps", "KBPS", "most kilobits a second"),
+    )
+    for option, unit, text in options:
+        bad.add_argument(option, type=float, default=None, metavar=unit, help=text)
+    bad.add_argument(
+        "--seed", type=int, default=0, help="the same seed loses the same packets (default 0)"
+    )
 
 
 def _add_lab(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -113,6 +131,11 @@ def _serve(arguments: argparse.Namespace) -> int:
         port=arguments.port,
         udp_port=arguments.udp_port,
         node_ip=arguments.node_ip,
+        loss=arguments.loss,
+        delay_ms=arguments.delay_ms,
+        jitter_ms=arguments.jitter_ms,
+        rate_kbps=arguments.rate_kbps,
+        seed=arguments.seed,
     )
 
 

@@ -20,6 +20,11 @@ def run_serve(
     port: int = 7880,
     udp_port: int = 0,
     node_ip: str | None = None,
+    loss: float | None = None,
+    delay_ms: float | None = None,
+    jitter_ms: float | None = None,
+    rate_kbps: float | None = None,
+    seed: int = 0,
 ) -> int:
     """Serve until interrupted.
 
@@ -28,8 +33,10 @@ def run_serve(
     dev : bool
         Use LiveKit's usual development key and secret. Without it, ``LIVEKIT_API_KEY`` and
         ``LIVEKIT_API_SECRET`` are used when both are set, else a new random pair.
-    host, port, udp_port, node_ip
+    host, port, udp_port, node_ip, seed
         See `lkexplore.server.config.ServerConfig`.
+    loss, delay_ms, jitter_ms, rate_kbps
+        What is wrong with everybody's network; see `lkexplore.server.impairment.Impairment`.
 
     Returns
     -------
@@ -40,8 +47,11 @@ def run_serve(
     ------
     ServerError
         When the ports cannot be had, or `dev` is asked for beyond this computer.
+    ImpairmentError
+        When a value of the network is out of its range.
     """
     from ..server.config import DEV_KEY, DEV_SECRET, ServerConfig, random_keys
+    from ..server.impairment import Impairment
     from ..server.process import run_foreground
 
     loopback = host == "localhost" or host.startswith("127.")
@@ -52,12 +62,24 @@ def run_serve(
         )
     key, secret = os.environ.get("LIVEKIT_API_KEY"), os.environ.get("LIVEKIT_API_SECRET")
     keys = {DEV_KEY: DEV_SECRET} if dev else {key: secret} if key and secret else random_keys()
-    config = ServerConfig(keys=keys, host=host, port=port, udp_port=udp_port, node_ip=node_ip)
+    impairment = Impairment(loss or 0.0, delay_ms or 0.0, jitter_ms or 0.0, rate_kbps)
+    config = ServerConfig(
+        keys=keys,
+        host=host,
+        port=port,
+        udp_port=udp_port,
+        node_ip=node_ip,
+        impairment=impairment,
+        seed=seed,
+    )
     return run_foreground(config, _announce)
 
 
 def _announce(server: Server) -> None:
     [(key, secret)] = server.config.keys.items()
+    bad = server.config.impairment
+    if not bad.is_none:
+        print(f"The network is bad on purpose: {bad}", flush=True)
     print(
         f"Serving rooms on {server.url} (media on UDP {server.mux.port}); Ctrl+C ends it.\n"
         "To use it from notebooks and other programs:\n\n"

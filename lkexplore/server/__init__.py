@@ -10,6 +10,7 @@ tests, and listens on loopback unless told otherwise.
   packet.
 - ``negotiation/``: offers and answers.
 - ``publishing``, ``data``, ``quality``, ``participant``, ``speakers``, ``room``: the room.
+- ``impairment``, ``line``, ``network``, ``impairing``: bad links on demand.
 - ``tokens``, ``joining``, ``admission``, ``session``, ``signals``: signalling.
 - ``twirp``: administration. ``server``, ``door``, ``process``: the whole, and how it is run.
 """

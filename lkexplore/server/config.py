@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from lkexplore.errors import ServerError
 
+from .impairment import Impairment
+
 DEV_KEY, DEV_SECRET, DEV_PORT = "devkey", "secret", 7880
 """What LiveKit's own server uses in its development mode."""
 
@@ -96,6 +98,11 @@ class ServerConfig:
     node_ip : str, optional
         Address told to clients for media; default: `host`, or this machine's own
         address when `host` is 0.0.0.0.
+    impairment : Impairment
+        What is wrong with the media links of all participants, in both directions, until a
+        room is told otherwise.
+    seed : int
+        The same seed, room, identity and packets give the same losses.
 
     Raises
     ------
@@ -108,6 +115,8 @@ class ServerConfig:
     port: int = 0
     udp_port: int = 0
     node_ip: str | None = None
+    impairment: Impairment = field(default_factory=Impairment)
+    seed: int = 0
     single_peer_connection: bool = True
     limits: Limits = field(default_factory=Limits)
     timeouts: Timeouts = field(default_factory=Timeouts)

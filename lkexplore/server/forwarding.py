@@ -96,7 +96,10 @@ class PublishedTrack:
             level = rtp.audio_level(packet, header, self.level_extension)
             if level is not None:
                 self.levels.append(level)
+        before = layer.highest
         newest = layer.count(header.sequence, now)
+        if self.kind == "video":
+            self._repair(layer, before, header.sequence, newest, now)
         if offset >= len(packet) or self.info.muted or not self._is_whole(layer, packet, offset):
             layer.is_broken |= self.info.muted
             if newest:
@@ -124,6 +127,17 @@ class PublishedTrack:
                 "!BBHII", first, marker | down.payload_type, sequence, timestamp, down.ssrc
             )
             down.send(out + payload, sequence, timestamp, keep=keep)
+
+    def _repair(self, layer: Layer, before: int, sequence: int, newest: bool, now: float) -> None:
+        """Ask the publisher for what was lost on the way here, without waiting for viewers."""
+        chase = layer.chase
+        if not newest:
+            chase.arrived(sequence)
+        elif any(down.layer is layer for down in self.down_tracks):
+            chase.miss(before, sequence, now)
+        wanted = chase.due(now)
+        if wanted:
+            self.publisher.send_rtcp(rtcp.build_nack(layer.ssrc, wanted))
 
     def _is_whole(self, layer: Layer, packet: bytes, offset: int) -> bool:
         """Return whether a picture can be made of this: after a mute, not before a key frame."""
@@ -197,7 +211,7 @@ class PublishedTrack:
         wanted: list[int] = []
         for number in missing:
             original = down.original_of(number)
-            if original is None or len(wanted) == _MAX_NACKS:
+            if original is None or original in layer.chase or len(wanted) == _MAX_NACKS:
                 continue
             if now - layer.nacked.get(original, 0.0) > _NACK_INTERVAL:
                 layer.nacked[original] = now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import rtcp
+from .chase import Chase
 
 _RANK = {"q": 0, "h": 1, "f": 2}
 
@@ -11,6 +12,7 @@ class Layer:
     """One stream that a publisher sends: the track itself, or one of its simulcast layers."""
 
     __slots__ = (
+        "chase",
         "cycles",
         "expected_before",
         "first",
@@ -36,6 +38,7 @@ class Layer:
         self.expected_before = self.received_before = 0
         self.last_arrival = self.last_pli = 0.0
         self.pli_due = self.is_broken = False
+        self.chase = Chase()
         self.nacked: dict[int, float] = {}
         self.report: rtcp.SenderReport | None = None
         self.report_arrival = 0.0

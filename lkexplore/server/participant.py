@@ -14,6 +14,7 @@ from .codecs import Codec
 from .data import DataRelay
 from .forwarding import PublishedTrack
 from .ids import PARTICIPANT, new_sid
+from .line import Lines
 from .negotiation import DualNegotiator, SingleNegotiator
 from .publishing import Publisher
 from .quality import LinkQuality
@@ -72,6 +73,8 @@ class Participant:
         self.subscriber_transport = (
             self.publisher_transport if single else Transport(mux, f"{self.identity}/sub")
         )
+        transports = {self.publisher_transport, self.subscriber_transport}
+        self.lines = Lines(transports, f"{room.config.seed}/{room.name}/{self.identity}")
         self.uplink = Uplink(self.publisher_transport, room.config.limits.layers_per_track)
         self.negotiator: SingleNegotiator | DualNegotiator = (
             SingleNegotiator(self, self.publisher_transport)
@@ -283,6 +286,7 @@ class Participant:
             self.unpublish(track)
         self.subscriptions.close()
         self.negotiator.close()
+        self.lines.close()
         for transport in {self.publisher_transport, self.subscriber_transport}:
             transport.close("participant left")
         self.info.state, self.info.disconnect_reason = _State.DISCONNECTED, reason

@@ -16,6 +16,7 @@ from .codecs import PayloadTypes
 from .config import ServerConfig
 from .forwarding import PublishedTrack
 from .ids import ROOM, new_sid
+from .network import Network
 from .participant import Participant
 from .session import encode
 from .speakers import ActiveSpeakers
@@ -67,6 +68,7 @@ class Room:
             creation_time_ms=int(now * 1000),
         )
         self.participants: dict[str, Participant] = {}
+        self.network = Network(config.impairment)
         self._speakers = ActiveSpeakers()
         self._empty_since, self._was_joined = time.monotonic(), False
         self.ended = False
@@ -105,6 +107,7 @@ class Room:
         if previous is not None:
             previous.leave(m.DisconnectReason.DUPLICATE_IDENTITY)
         self.participants[participant.identity] = participant
+        self.network.admit(participant)
         self._was_joined = True
         self.announce(participant, to_itself=False)
         self._update_counts()

@@ -20,6 +20,7 @@ from .admission import Admission, Refused
 from .codecs import PayloadTypes
 from .config import ServerConfig
 from .door import Door
+from .impairing import PATH, ImpairmentService
 from .room import Room
 from .transport import UdpMux
 from .twirp import RoomService
@@ -147,6 +148,7 @@ class Server:
             app.router.add_get(path, self.admission.serve)
             app.router.add_get(path + "/validate", self._validate)
         app.router.add_route("*", "/twirp/livekit.RoomService/{method}", service.handle)
+        app.router.add_post(PATH, ImpairmentService(self).handle)
         return app
 
     @web.middleware

@@ -23,6 +23,12 @@ from lkexplore.server.layer import Layer
 pytestmark = pytest.mark.usefixtures("clock")
 
 
+def asked(studio: Studio) -> list[int]:
+    """Return what the publisher was asked to send again, in its numbers."""
+    packets = [p for p in studio.publisher.rtcp if p.kind == rtcp.TRANSPORT_FEEDBACK]
+    return [sequence for packet in packets for sequence in rtcp.nacked_sequences(packet)]
+
+
 def test_video_that_does_not_begin_with_a_key_frame_asks_for_one(clock: Clock) -> None:
     studio = Studio(VP8, ("q",))
     _, sink = studio.subscribe()
@@ -92,18 +98,56 @@ def test_the_publisher_is_asked_in_its_own_numbers_and_not_again_at_once(clock: 
         studio.send(layer, n, 3000 * n, b"" if n == 11 else KEY)
     assert sink.numbers == [10, 12, 13]
 
-    def asked() -> list[int]:
-        packets = [p for p in studio.publisher.rtcp if p.kind == rtcp.TRANSPORT_FEEDBACK]
-        return [sequence for packet in packets for sequence in rtcp.nacked_sequences(packet)]
-
+    # What the server itself asks for, it need not be asked for.
     studio.track.retransmit(down, [11])
-    studio.track.retransmit(down, [11])
-    assert asked() == [12]
-    clock.now += 0.1
-    studio.track.retransmit(down, [11])
-    assert asked() == [12, 12]
+    assert asked(studio) == [12]
     studio.send(layer, 12, 3000 * 12, KEY)
     assert sink.numbers == [10, 12, 13, 11]
+    # So large a gap it leaves to the viewers.
+    studio.send(layer, 500, 3000 * 500, KEY)
+    studio.track.retransmit(down, [299])
+    studio.track.retransmit(down, [299])
+    assert asked(studio) == [12, 300]
+    clock.now += 0.1
+    studio.track.retransmit(down, [299])
+    assert asked(studio) == [12, 300, 300]
+    studio.send(layer, 300, 3000 * 300, KEY)
+    assert sink.numbers == [10, 12, 13, 11, 499, 299]
+
+
+def test_pictures_lost_on_the_way_here_are_asked_for_at_once_and_again(clock: Clock) -> None:
+    studio = Studio(VP8)
+    _, sink = studio.subscribe()
+    layer = studio.layer()
+    for n in (65_533, 65_535, 1):
+        studio.send(layer, n, 3000 * n, KEY)
+    assert asked(studio) == [65_534, 0]
+    studio.send(layer, 0, 0, KEY)
+    clock.now += 0.06
+    studio.send(layer, 2, 6000, KEY)
+    assert asked(studio) == [65_534, 0, 65_534]
+    studio.send(layer, 65_534, 0, KEY)
+    clock.now += 10
+    studio.send(layer, 3, 9000, KEY)
+    assert asked(studio) == [65_534, 0, 65_534]
+    assert sink.numbers == [65_533, 65_535, 1, 0, 2, 65_534, 3]
+    assert_one_content_per_number(sink)
+
+
+def test_what_nobody_watches_is_not_asked_for(clock: Clock) -> None:
+    studio = Studio(VP8)
+    layer = studio.layer()
+    for n in (1, 3, 5):
+        studio.send(layer, n, 3000 * n, KEY)
+    assert asked(studio) == []
+
+
+def test_lost_sound_is_left_to_the_listener(clock: Clock) -> None:
+    studio = Studio()
+    studio.subscribe()
+    for n in (1, 3, 5):
+        studio.send(studio.layer(), n)
+    assert asked(studio) == []
 
 
 def test_one_request_asks_for_a_bounded_number_and_the_rest_later(clock: Clock) -> None:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 Address = tuple[Any, ...]
 """A socket address as `recvfrom` gives it: (host, port) or (host, port, flow, scope)."""
+
+
+class MediaLink(Protocol):
+    """A stretch of the way on which media packets may be lost or delayed."""
+
+    def carry(self, packet: bytes, deliver: Callable[[bytes], None]) -> None:
+        """Hand a packet to `deliver`, at once, later or never."""
 
 
 class Endpoint(Protocol):

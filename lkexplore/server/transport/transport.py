@@ -13,7 +13,7 @@ import pylibsrtp
 
 from lkexplore.server.transport.channels import DataChannels
 from lkexplore.server.transport.dtls import DtlsSession
-from lkexplore.server.transport.endpoint import Address
+from lkexplore.server.transport.endpoint import Address, MediaLink
 from lkexplore.server.transport.mux import UdpMux
 from lkexplore.server.transport.srtp import SrtpSession
 
@@ -65,6 +65,9 @@ class Transport:
         Called once with the reason (str), whichever side ended it.
     on_rtp, on_rtcp : callable or None
         Called with each decrypted packet (bytes). The content is the peer's: check it.
+    uplink, downlink : MediaLink or None
+        When set, SRTP and SRTCP packets from and to the peer go through it. STUN, DTLS and data
+        channels do not.
 
     Notes
     -----
@@ -94,6 +97,8 @@ class Transport:
         self.on_closed: Callable[[str], None] | None = None
         self.on_rtp: Callable[[bytes], None] | None = None
         self.on_rtcp: Callable[[bytes], None] | None = None
+        self.uplink: MediaLink | None = None
+        self.downlink: MediaLink | None = None
         self._old_ufrags: list[str] = []
         self._srtp: SrtpSession | None = None
         self._dtls = DtlsSession(
@@ -180,7 +185,10 @@ class Transport:
         except (pylibsrtp.Error, ValueError, TypeError):
             self.refused += 1
             return
-        self._send(datagram)
+        if self.downlink is None:
+            self._send(datagram)
+        else:
+            self.downlink.carry(datagram, self._send)
 
     def send_rtcp(self, packet: bytes) -> None:
         """Protect and send an RTCP packet (at most 1352 bytes); dropped while not connected."""
@@ -192,7 +200,10 @@ class Transport:
         except (pylibsrtp.Error, ValueError, TypeError):
             self.refused += 1
             return
-        self._send(datagram)
+        if self.downlink is None:
+            self._send(datagram)
+        else:
+            self.downlink.carry(datagram, self._send)
 
     def forget_outbound(self, ssrc: int) -> None:
         """Free the SRTP state of a source that is no longer sent; never reuse its number here."""
@@ -247,6 +258,12 @@ class Transport:
 
     def handle_srtp(self, packet: bytes) -> None:
         """Handle an SRTP or SRTCP packet. Called by the mux."""
+        if self.uplink is None:
+            self._receive_srtp(packet)
+        else:
+            self.uplink.carry(packet, self._receive_srtp)
+
+    def _receive_srtp(self, packet: bytes) -> None:
         srtp = self._srtp
         if srtp is None or len(packet) < SHORTEST_SRTCP_BYTES:
             self.refused += 1
