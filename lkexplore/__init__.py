@@ -25,17 +25,28 @@ if TYPE_CHECKING:
     from . import filters as filters
     from . import measure as measure
     from . import plot as plot
+    from .capture import Recordings as Recordings
+    from .capture import capture_frames as capture_frames
+    from .capture import frames as frames
     from .capture import record as record
     from .connecting import connect as connect
     from .errors import LkExploreError as LkExploreError
+    from .files import SavedRecording as SavedRecording
     from .files import load as load
     from .loop import run as run
     from .publishing import publish as publish
-    from .recording import Gap as Gap
     from .recording import Recording as Recording
     from .room import Room as Room
     from .samples import sample as sample
     from .samples import sample_names as sample_names
+    from .timeline import Concealment as Concealment
+    from .timeline import Gap as Gap
+    from .timeline import Timing as Timing
+    from .video import SavedVideo as SavedVideo
+    from .video import VideoRecording as VideoRecording
+    from .video import capture_image as capture_image
+    from .video import record_av as record_av
+    from .video import record_video as record_video
     from .widgets import FilterLab as FilterLab
 
 __version__ = "0.1.0"
@@ -45,33 +56,55 @@ _HOMES = {
     # Modules are not called what they export: importing one would hide the function.
     "connect": "connecting",
     "publish": "publishing",
+    "capture_frames": "capture",
+    "capture_image": "video",
+    "frames": "capture",
     "record": "capture",
+    "record_av": "video",
+    "record_video": "video",
     "run": "loop",
     "load": "files",
     "sample": "samples",
     "sample_names": "samples",
-    "Gap": "recording",
+    "Concealment": "timeline",
+    "Gap": "timeline",
     "Recording": "recording",
+    "Recordings": "capture",
+    "SavedRecording": "files",
+    "SavedVideo": "video",
+    "Timing": "timeline",
+    "VideoRecording": "video",
     "Room": "room",
     "LkExploreError": "errors",
     "FilterLab": "widgets",
 }
 
 __all__ = [
+    "Concealment",
     "FilterLab",
     "Gap",
     "LkExploreError",
     "Recording",
+    "Recordings",
     "Room",
+    "SavedRecording",
+    "SavedVideo",
+    "Timing",
+    "VideoRecording",
     "bots",
+    "capture_frames",
+    "capture_image",
     "connect",
     "errors",
     "filters",
+    "frames",
     "load",
     "measure",
     "plot",
     "publish",
     "record",
+    "record_av",
+    "record_video",
     "run",
     "sample",
     "sample_names",

@@ -120,7 +120,7 @@ class Connecting(Coroutine[Any, Any, Room]):
         credentials = self._credentials or await _embedded()
         token, identity = credentials.token_for(self._name, self._identity)
         room = await _join(credentials.url, self._name, identity, token, self._timeout)
-        return Room(room, memory=self._memory, _use=MediaUse())
+        return Room(room, memory=self._memory, _use=MediaUse(), _credentials=credentials)
 
     def __await__(self) -> Generator[Any, Any, Room]:
         return self._coroutine().__await__()

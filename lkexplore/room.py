@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING
 
 from livekit import rtc
 
+from .capture.in_room import Captures
 from .capture.memory import Memory
-from .capture.one_track import capture
 from .errors import RoomClosed
 from .finding import everyone, find_track
 from .loop import MediaUse, close_at_exit, on_loop, on_media_loop
 from .tracks import Kind, Participant, Source, Track, participant_view
 
 if TYPE_CHECKING:
+    from .credentials import Credentials
     from .filters import Filter
+    from .impairing import Direction, ImpairedNetwork
     from .live import Live
     from .publishing import Playable, Playback
-    from .recording import Recording
 
 __all__ = ["Room"]
 
@@ -30,7 +31,7 @@ LEAVE_TIMEOUT = 5.0
 _find = on_media_loop(find_track)
 
 
-class Room:
+class Room(Captures):
     """A room that we are in: record from it, publish into it, see who is here.
 
     `connect` makes one. ``Room(rtc_room)`` puts the same methods around a connected room of the
@@ -57,25 +58,26 @@ class Room:
     """
 
     def __init__(
-        self, room: rtc.Room, *, memory: float = 0.0, _use: MediaUse | None = None
+        self,
+        room: rtc.Room,
+        *,
+        memory: float = 0.0,
+        _use: MediaUse | None = None,
+        _credentials: Credentials | None = None,
     ) -> None:
         if not room.isconnected():
             raise RoomClosed("this rtc.Room is not connected: connect it first")
-        self._rtc = room
+        self.rtc = room
         self.sdk_loop = _loop_of(room)
         self._name, self._identity = room.name, room.local_participant.identity
-        self._use = _use
+        self._use, self._credentials = _use, _credentials
         self.playing: set[Playback] = set()
         self.lives: set[Live] = set()
+        self._sessions = set()
         self._memory = Memory(self, memory)
         if _use is not None:
             room.on("disconnected", self._on_disconnected)
             close_at_exit(self)
-
-    @property
-    def rtc(self) -> rtc.Room:
-        """The LiveKit SDK's own room."""
-        return self._rtc
 
     @property
     def name(self) -> str:
@@ -90,18 +92,18 @@ class Room:
     @property
     def closed(self) -> bool:
         """Whether we have left, or were put out."""
-        return not self._rtc.isconnected()
+        return not self.rtc.isconnected()
 
     @property
     def participants(self) -> Mapping[str, Participant]:
         """The others who are here now, by identity."""
-        others = list(self._rtc.remote_participants.values())
+        others = list(self.rtc.remote_participants.values())
         return {other.identity: participant_view(other) for other in others}
 
     @property
     def me(self) -> Participant:
         """Ourselves, as the others see us."""
-        return participant_view(self._rtc.local_participant)
+        return participant_view(self.rtc.local_participant)
 
     @property
     def tracks(self) -> tuple[Track, ...]:
@@ -138,51 +140,7 @@ class Room:
         RoomClosed
             We are not in the room any more.
         """
-        return (await _find(self._rtc, identity, kind, timeout))[1]
-
-    async def record(
-        self,
-        source: Source,
-        seconds: float | None = None,
-        *,
-        sample_rate: int = 48_000,
-        channels: int = 1,
-        timeout: float = 10.0,
-    ) -> Recording:
-        """Record an audio track of this room.
-
-        Cancelling the call, or interrupting the kernel, returns what was captured up to then.
-
-        Parameters
-        ----------
-        source : str, Participant, Track, rtc.TrackPublication or rtc.Track
-            An identity, or a track of this room (one of ours, too).
-        seconds : float, optional
-            How long; by default until the track ends or the call is cancelled.
-        sample_rate : int
-            Hz.
-        channels : int
-            1 or 2.
-        timeout : float
-            Seconds to wait for the participant, the track and its first frame.
-
-        Returns
-        -------
-        Recording
-            See `lkexplore.record`, which says everything about it.
-
-        Raises
-        ------
-        ParticipantNotFound, TrackNotFound, TokenError, RoomClosed, SoundError
-            As `lkexplore.record`.
-
-        Examples
-        --------
-        >>> voice = await room.record("alice", seconds=5)    # doctest: +SKIP
-        """
-        return await capture(
-            self._rtc, source, seconds, sample_rate=sample_rate, channels=channels, timeout=timeout
-        )
+        return (await _find(self.rtc, identity, kind, timeout))[1]
 
     async def publish(
         self,
@@ -276,34 +234,64 @@ class Room:
 
         return await live(self, source, filter, name=name, timeout=timeout)
 
-    def last(self, identity: str, seconds: float) -> Recording:
-        """Return what was just heard of someone.
+    async def impair(
+        self,
+        *,
+        loss: float = 0.0,
+        delay_ms: float = 0.0,
+        jitter_ms: float = 0.0,
+        rate_kbps: float | None = None,
+        identity: str | None = None,
+        direction: Direction = "both",
+        timeout: float = 10.0,
+    ) -> ImpairedNetwork:
+        """Make the network between participants and the server bad; without values, well again.
 
         Parameters
         ----------
-        identity : str
-            Whose audio track; the latest if there were several.
-        seconds : float
-            How much, at most what the room keeps: 60 s unless ``connect(..., memory=...)`` says
-            otherwise.
+        loss : float
+            Probability that a packet is lost, 0 to 1.
+        delay_ms, jitter_ms : float
+            Delay of every packet, and the largest random extra delay, 0 to 5000 milliseconds.
+        rate_kbps : float, optional
+            Most kilobits a second; by default no limit.
+        identity : str, optional
+            Whose link; by default everybody's who is here (ours, too) or comes later.
+        direction : {"both", "up", "down"}
+            What they send, what they get, or both.
+        timeout : float
+            Seconds that the server may take to answer.
 
         Returns
         -------
-        Recording
-            Mono at 48000 Hz; shorter when less was heard since we joined.
+        ImpairedNetwork
+            What is in force now, with counters of packets.
 
         Raises
         ------
-        ParticipantNotFound, TrackNotFound
-            Nothing was heard of them; the message names who was heard.
-        SoundError
-            For more than the room keeps.
+        ImpairmentError
+            A value is out of its range, or the server is not lkexplore's own.
+        ParticipantNotFound, TokenError, RoomClosed, ConnectError, WaitTimeout
+            See `lkexplore.impairing.impair`, which says everything about it.
 
         Examples
         --------
-        >>> last = room.last("alice", 30)                # doctest: +SKIP
+        >>> await room.impair(loss=0.05, jitter_ms=40)    # doctest: +SKIP
+        >>> await room.impair()                           # doctest: +SKIP
         """
-        return self._memory.last(identity, seconds)
+        from .impairing import impair
+
+        return await impair(
+            self.rtc,
+            loss=loss,
+            delay_ms=delay_ms,
+            jitter_ms=jitter_ms,
+            rate_kbps=rate_kbps,
+            identity=identity,
+            direction=direction,
+            timeout=timeout,
+            credentials=self._credentials,
+        )
 
     @on_media_loop
     async def close(self) -> None:
@@ -311,14 +299,13 @@ class Room:
         await self._leave()
 
     async def _leave(self) -> None:
-        self._rtc.off("disconnected", self._on_disconnected)
+        self.rtc.off("disconnected", self._on_disconnected)
         try:
+            ending = [session.stop().ended() for session in list(self._sessions)]
             busy = [*(p.stop() for p in list(self.playing)), *(f.close() for f in list(self.lives))]
-            await asyncio.gather(*busy, self._memory.close())
+            await asyncio.gather(*ending, *busy, self._memory.close())
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(
-                    on_loop(self.sdk_loop, self._rtc.disconnect()), LEAVE_TIMEOUT
-                )
+                await asyncio.wait_for(on_loop(self.sdk_loop, self.rtc.disconnect()), LEAVE_TIMEOUT)
         finally:
             self._on_disconnected()
 
@@ -344,7 +331,7 @@ class Room:
     def _repr_html_(self) -> str:
         if self.closed:
             return f"<p>Room <b>{html.escape(self._name)}</b>: left</p>"
-        views = [participant_view(participant) for participant in everyone(self._rtc)]
+        views = [participant_view(participant) for participant in everyone(self.rtc)]
         rows = "".join(
             f"<tr><td>{html.escape(who.identity)}{' (you)' if who.local else ''}</td>"
             f"<td>{'<br>'.join(_describe(track) for track in who.tracks) or '–'}</td></tr>"

@@ -54,6 +54,11 @@ class SampleBuffer:
         """Append zeros."""
         self._make_room(count)[:] = 0.0
 
+    def blank(self, start: int, end: int) -> None:
+        """Make the samples from `start` to `end` silent."""
+        rows = self._memory.samples.reshape(self.channels, self._capacity)
+        rows[:, start : min(end, self.length)] = 0.0
+
     def set_length(self, length: int) -> None:
         """Cut off the end, or append zeros, to reach a length."""
         if length > self.length:
@@ -71,7 +76,7 @@ class SampleBuffer:
     def _make_room(self, count: int) -> NDArray[np.float32]:
         """Claim the next `count` samples (fewer at the limit) and return them to be filled."""
         if self.limit is not None:
-            count = min(count, self.limit - self.length)
+            count = max(min(count, self.limit - self.length), 0)
         start, self.length = self.length, self.length + count
         if self.length > self._capacity:
             self._enlarge(max(2 * self._capacity, self.length), start)

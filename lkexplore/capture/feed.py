@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
-from typing import TypeAlias
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, TypeAlias
 
 from livekit import rtc
 
-from .take import STREAM_RATE
+from .clock import STREAM_RATE, StreamClock
+from .vitals import OnLook, Vitals
 
-__all__ = ["FRAME_MS", "OnFrame", "listen"]
+__all__ = ["FRAME_MS", "Feed", "OnFrame", "listen"]
 
 FRAME_MS = 20
 """Length of the SDK's frames: half the events of its default, and one Opus packet."""
@@ -19,6 +21,7 @@ FRAME_MS = 20
 CLOSE_TIMEOUT = 2.0
 
 OnFrame: TypeAlias = Callable[[rtc.AudioFrame], None]
+Closing: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 
 
 class _Tap(rtc.FrameProcessor[rtc.AudioFrame]):
@@ -29,6 +32,8 @@ class _Tap(rtc.FrameProcessor[rtc.AudioFrame]):
     """
 
     def __init__(self) -> None:
+        self.clock = StreamClock()
+        self.frame_time = 0.0
         self.listeners: tuple[OnFrame, ...] = ()
         self._open = True
 
@@ -41,6 +46,7 @@ class _Tap(rtc.FrameProcessor[rtc.AudioFrame]):
         self._open = value
 
     def _process(self, frame: rtc.AudioFrame) -> rtc.AudioFrame:
+        self.frame_time = self.clock.note(frame.samples_per_channel, time.monotonic())
         for on_frame in self.listeners:
             on_frame(frame)
         return frame
@@ -49,32 +55,85 @@ class _Tap(rtc.FrameProcessor[rtc.AudioFrame]):
         self._open = False
 
 
-class _Feed:
-    """One open stream of a track."""
+class Feed:
+    """One open stream of a track, its clock and its statistics.
+
+    Parameters
+    ----------
+    track : rtc.Track
+        An audio track.
+    channels : int
+        1 or 2.
+
+    Attributes
+    ----------
+    vitals : Vitals or None
+        The statistics, once somebody wants them.
+    """
 
     def __init__(self, track: rtc.Track, channels: int) -> None:
-        self.tap = _Tap()
         self.track = track
+        self.vitals: Vitals | None = None
+        self._tap = _Tap()
         self._stream = rtc.AudioStream(
             track,
             capacity=1,
             sample_rate=STREAM_RATE,
             num_channels=channels,
             frame_size_ms=FRAME_MS,
-            noise_cancellation=self.tap,
+            noise_cancellation=self._tap,
         )
 
-    async def close(self) -> None:
-        closing = asyncio.ensure_future(self._stream.aclose())
-        await asyncio.wait([closing], timeout=CLOSE_TIMEOUT)
+    @property
+    def clock(self) -> StreamClock:
+        """Tells when which sample came out."""
+        return self._tap.clock
+
+    @property
+    def frame_time(self) -> float:
+        """When the first sample of the frame that is being handed out came out, monotonic."""
+        return self._tap.frame_time
+
+    @property
+    def unheard(self) -> bool:
+        """Whether nobody listens."""
+        return not self._tap.listeners
+
+    def add(self, on_frame: OnFrame, on_look: OnLook | None) -> None:
+        """Let someone listen."""
+        self._tap.listeners = (*self._tap.listeners, on_frame)
+        if on_look is not None:
+            if self.vitals is None:
+                self.vitals = Vitals(self.track)
+            self.vitals.listeners = (*self.vitals.listeners, on_look)
+
+    def no_more_looks(self, on_look: OnLook) -> None:
+        """Let them have the frames only: the track has ended."""
+        if self.vitals is not None:
+            self.vitals.listeners = tuple(f for f in self.vitals.listeners if f != on_look)
+
+    def remove(self, on_frame: OnFrame, on_look: OnLook | None) -> list[Closing]:
+        """Let them go; return how to close what nobody wants any more."""
+        closing: list[Closing] = []
+        self._tap.listeners = tuple(other for other in self._tap.listeners if other != on_frame)
+        if self.vitals is not None:
+            self.vitals.listeners = tuple(f for f in self.vitals.listeners if f != on_look)
+            if not self.vitals.listeners:
+                closing.append(self.vitals.close)
+                self.vitals = None
+        if not self._tap.listeners:
+            closing.append(self._stream.aclose)
+        return closing
 
 
 # Only the media loop touches it.
-_feeds: dict[tuple[int, int], _Feed] = {}
+_feeds: dict[tuple[int, int], Feed] = {}
 
 
 @contextlib.asynccontextmanager
-async def listen(track: rtc.Track, channels: int, on_frame: OnFrame) -> AsyncIterator[None]:
+async def listen(
+    track: rtc.Track, channels: int, on_frame: OnFrame, on_look: OnLook | None = None
+) -> AsyncIterator[Feed]:
     """Call `on_frame` with every frame of a track, on the media loop, until left.
 
     The stream is opened for the first and closed after the last who listens: each costs, what
@@ -88,16 +147,25 @@ async def listen(track: rtc.Track, channels: int, on_frame: OnFrame) -> AsyncIte
         1 or 2.
     on_frame : callable
         Must not raise, and must not be in use for the same track already.
+    on_look : callable, optional
+        To be called with every look at the track's statistics.
+
+    Yields
+    ------
+    Feed
+        The stream, shared with whoever else listens.
     """
     key = (id(track), channels)
     feed = _feeds.get(key)
     if feed is None:
-        feed = _feeds[key] = _Feed(track, channels)
-    feed.tap.listeners = (*feed.tap.listeners, on_frame)
+        feed = _feeds[key] = Feed(track, channels)
+    feed.add(on_frame, on_look)
     try:
-        yield
+        yield feed
     finally:
-        feed.tap.listeners = tuple(other for other in feed.tap.listeners if other != on_frame)
-        if not feed.tap.listeners:
+        closing = feed.remove(on_frame, on_look)
+        if feed.unheard:
             del _feeds[key]
-            await feed.close()
+        if closing:
+            tasks = [asyncio.ensure_future(close()) for close in closing]
+            await asyncio.wait(tasks, timeout=CLOSE_TIMEOUT)

@@ -3,55 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from typing import Protocol
 
 from livekit import rtc
 
-from ..errors import LkExploreError, TrackNotFound
+from ..errors import LkExploreError, RoomClosed, TokenError, TrackNotFound
 from ..finding import Changes, everyone, find_track
 from ..tracks import Track
-from .feed import listen
+from .feed import Feed, listen
+from .marks import NOTHING
+from .sink import Sink
 
-__all__ = ["Listener", "Sink", "describe"]
+__all__ = ["LEFT", "UNPUBLISHED", "Listener", "describe"]
 
 TICK = 0.1
 QUIET = 1.5
 QUIET_LOOKS = 10
 """Seconds, and looks, without a frame after which none is expected any more."""
 
-RECONNECTING = "reconnecting"
+BEHIND = 0.2
+"""Seconds by which silence stays behind the clock, for sound that comes again to join on to."""
 
+GRACE = 2.0
+"""Seconds in which a track may come back that is given up for gone after them."""
 
-class Sink(Protocol):
-    """Where a track's sound goes: a `Take` that fills up, or a `Ring` that does not."""
+RECONNECTING, UNPUBLISHED, LEFT = "reconnecting", "unpublished", "left"
+LOST = "was lost with our connection"
+UNSUBSCRIBED = "was unsubscribed"
 
-    count: int
-
-    @property
-    def channels(self) -> int:
-        """1 or 2, of the frames wanted."""
-
-    @property
-    def empty(self) -> bool:
-        """Whether nothing has come yet."""
-
-    @property
-    def full(self) -> bool:
-        """Whether nothing more is wanted."""
-
-    @property
-    def late(self) -> float:
-        """Seconds by which what came falls short of the clock."""
-
-    def add(self, frame: rtc.AudioFrame) -> None:
-        """Append a frame."""
-
-    def add_silence(self, seconds: float, reason: str) -> None:
-        """Append a gap."""
-
-    def mark_muted(self, muted: bool) -> None:
-        """Note whether the track is muted from here on."""
+_ENDED = {RECONNECTING: LOST, UNPUBLISHED: "was unpublished", LEFT: "ended, they left"}
 
 
 class Listener:
@@ -63,87 +44,122 @@ class Listener:
         Where the track is; without it only its silence tells that it has ended.
     view : Track
         Which track.
-    take : Sink
+    sink : Sink
         Where its sound goes.
     timeout : float
-        Seconds to wait for its first frame.
+        Seconds to wait for its first frame, and for it to be there again once we are.
+    waits : set of str
+        For what to wait as long as more sound is wanted, with silence in its place:
+        ``"unpublished"``, ``"left"``. Else the track is given up after two seconds.
     """
 
-    def __init__(self, room: rtc.Room | None, view: Track, take: Sink, timeout: float) -> None:
-        self.room, self.view, self.take, self.timeout = room, view, take, timeout
+    def __init__(
+        self,
+        room: rtc.Room | None,
+        view: Track,
+        sink: Sink,
+        timeout: float,
+        waits: frozenset[str] = frozenset(),
+    ) -> None:
+        self.room, self.view, self.sink, self.timeout = room, view, sink, timeout
+        self._waits = waits
         self._changes = Changes(room)
         self._reconnections = 0
         self._error: Exception | None = None
+        self._why = ""
+        self._hopeless = False
+        self._resuming = False
+        self._feed: Feed | None = None
+
+    def poke(self) -> None:
+        """Look again now whether more sound is wanted (to be called on the media loop)."""
+        self._changes.poke()
+
+    def awaits(self, view: Track) -> bool:
+        """Whether it has lost its track, and would go on with this one."""
+        mine = (self.view.identity, self.view.name)
+        return self._resuming and mine == (view.identity, view.name)
 
     def on_frame(self, frame: rtc.AudioFrame) -> None:
         """Take one frame."""
-        if self._error is not None or self.take.full:
+        if self._error is not None or self.sink.full or self._feed is None:
             return
         try:
-            self.take.add(frame)
+            self.sink.add(frame, self._feed)
         except Exception as error:
             # The SDK logs and ignores what its hooks raise; run() raises it instead.
             self._error = error
-        if self._error is not None or self.take.full:
+        if self._error is not None or self.sink.full:
             self._changes.poke()
 
     async def run(self, track: rtc.Track) -> str:
         """Capture until done; return how the track ended if it did, '' if it need not go on."""
-        reason = ""
+        current: rtc.Track | None = track
         try:
             with self._changes:
-                while not self.take.full:
-                    reason = await self._one_stream(track)
-                    if reason != RECONNECTING:
-                        break
-                    resumed = await self._resume()
-                    if resumed is None:
-                        reason = "was lost with our connection"
-                        break
-                    track = resumed
+                while current is not None and not self.sink.full:
+                    ended = await self._one_stream(current)
+                    self._why = _ENDED.get(ended, ended)
+                    self._resuming = ended in _ENDED
+                    current = await self._resume(ended) if self._resuming else None
+                    self._resuming = False
         except asyncio.CancelledError:
-            if self.take.empty:
+            if self.sink.empty:
                 raise
             return ""
         if self._error is not None:
             raise self._error
-        return reason
+        return "" if self.sink.full else self._why
 
     async def _one_stream(self, track: rtc.Track) -> str:
-        async with listen(track, self.take.channels, self.on_frame):
-            return await self._follow(track)
+        channels = self.sink.channels
+        self._reconnections = self._changes.reconnections
+        async with listen(track, channels, self.on_frame, self.sink.note) as feed:
+            self._feed = feed
+            try:
+                ended, at = await self._follow(track), time.monotonic()
+                if ended:
+                    feed.no_more_looks(self.sink.note)
+                    await asyncio.sleep(TICK)  # what the native side still holds comes now
+                    ended = self._ended(track) or ended
+            finally:
+                self._feed = None
+                self.sink.place(feed)
+                self.sink.note_clock(feed.clock)
+        if ended in _ENDED:
+            self.sink.lapse(ended, at)
+        return ended
 
     async def _follow(self, track: rtc.Track) -> str:
-        """Wait while the stream fills the take; return why it ended, '' when full."""
-        take, opened = self.take, time.monotonic()
-        self._reconnections = self._changes.reconnections
-        at_opening = seen = take.count
+        """Wait while the stream fills the sink; return why it ended, '' when full."""
+        sink, opened = self.sink, time.monotonic()
+        at_opening = seen = sink.held
         heard, looks = opened, 0
-        while not take.full and self._error is None:
+        while not sink.full and self._error is None:
+            publication = self.view.publication
+            sink.mark_muted(publication is not None and publication.muted, time.monotonic())
+            if ended := self._ended(track):
+                return ended
             await self._changes.wait(TICK)
-            take.mark_muted(self.view.publication is not None and self.view.publication.muted)
-            if reason := self._ended(track):
-                await asyncio.sleep(TICK)  # what the native side still holds comes now
-                return self._ended(track) or reason
-            if take.count != seen:
-                seen, heard, looks = take.count, time.monotonic(), 0
+            if sink.held != seen:
+                seen, heard, looks = sink.held, time.monotonic(), 0
                 continue
             looks += 1
             # Looks as well as time: a starved interpreter delays both them and the frames.
             if looks < QUIET_LOOKS or time.monotonic() - heard < QUIET:
                 continue
-            if take.count == at_opening:
+            if sink.held == at_opening and math.isfinite(self.timeout):
                 if time.monotonic() - opened > self.timeout:
                     return self._no_sound()
             elif self.room is None:
                 return "ended"
             else:
-                take.add_silence(take.late, "nothing arrived")
-                seen = take.count
+                sink.fill(time.monotonic() - BEHIND, NOTHING)
+                seen = sink.held
         return ""
 
     def _no_sound(self) -> str:
-        if not self.take.empty:
+        if not self.sink.empty:
             return "went silent"
         raise TrackNotFound(
             f"no sound arrived from {describe(self.view)} within {self.timeout:g} s: is it still "
@@ -157,8 +173,8 @@ class Listener:
             return ""
         state = room.connection_state
         if state == rtc.ConnectionState.CONN_DISCONNECTED:
-            return "was lost with our connection"
-        owner = next((p for p in everyone(room) if p.identity == self.view.identity), None)
+            return LOST
+        owner = self._owner(room)
         published = owner is not None and publication.sid in owner.track_publications
         if published and publication.track is track:
             if state == rtc.ConnectionState.CONN_CONNECTED:
@@ -169,24 +185,54 @@ class Listener:
         if reconnected or state == rtc.ConnectionState.CONN_RECONNECTING:
             return RECONNECTING
         if owner is None:
-            return "ended, they left"
-        return "was unsubscribed" if published else "was unpublished"
+            return LEFT
+        return UNSUBSCRIBED if published else UNPUBLISHED
 
-    async def _resume(self) -> rtc.Track | None:
-        """Wait for our connection to come back and find the track; the time between is silent."""
-        room, take = self.room, self.take
-        if room is None:
+    def _owner(self, room: rtc.Room) -> rtc.Participant | None:
+        return next((p for p in everyone(room) if p.identity == self.view.identity), None)
+
+    async def _resume(self, reason: str) -> rtc.Track | None:
+        """Wait for the track to be there again; in the sink, the time between is silent."""
+        room, sink = self.room, self.sink
+        if room is None or not self.view.identity:
             return None
-        while room.connection_state == rtc.ConnectionState.CONN_RECONNECTING:
-            await self._changes.wait(TICK)
+        since = time.monotonic()
+        while not sink.full:
+            if room.connection_state == rtc.ConnectionState.CONN_RECONNECTING:
+                since = time.monotonic()
+                await self._changes.wait(TICK)
+            else:
+                track = await self._look(room)
+                if track is not None or self._hopeless:
+                    return track
+                now = time.monotonic()
+                if reason != RECONNECTING or now - since > self.timeout:
+                    absence = UNPUBLISHED if self._owner(room) else LEFT
+                    if absence != reason:
+                        since = now if reason != RECONNECTING else since
+                        sink.lapse(absence, now)
+                        reason, self._why = absence, _ENDED[absence]
+                    if reason not in self._waits and now - since > GRACE:
+                        return None
+            if reason in self._waits or (reason == RECONNECTING and math.isfinite(sink.end)):
+                sink.fill(time.monotonic() - BEHIND)
+        return None
+
+    async def _look(self, room: rtc.Room) -> rtc.Track | None:
+        """Look for the track for a moment."""
         try:
             track, self.view = await find_track(
-                room, self.view.identity, "audio", self.timeout, name=self.view.name
+                room, self.view.identity, "audio", TICK, name=self.view.name
             )
+        except RoomClosed:
+            self._why, self._hopeless = LOST, True
+        except TokenError:
+            self._why, self._hopeless = UNSUBSCRIBED, True
         except LkExploreError:
             return None
-        take.add_silence(take.late, RECONNECTING)
-        return track
+        else:
+            return track
+        return None
 
 
 def describe(view: Track) -> str:

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from livekit import rtc
+from numpy.typing import NDArray
 
 from ..errors import LkExploreError, ParticipantNotFound, SoundError, TrackNotFound
 from ..loop import media_loop
-from ..recording import Gap, Recording
+from ..recording import Recording
+from ..timeline import clip
 from ..tracks import Track, kind_of, track_view
-from .listening import Listener
-from .take import STREAM_RATE
+from .clock import STREAM_RATE
+from .listening import UNPUBLISHED, Listener
+from .sink import Sink
 
 if TYPE_CHECKING:
     from ..room import Room
@@ -25,6 +28,11 @@ __all__ = ["Memory", "Ring", "checked_memory"]
 MAX_TRACKS = 64
 MAX_SECONDS = 3600
 
+PATIENCE = 0.4
+"""Seconds for which a new track's sound is held back: `last` is to have it soon."""
+
+FORGET_EVERY = STREAM_RATE
+
 
 def checked_memory(seconds: float) -> float:
     """Return how many seconds of each track to keep, or raise SoundError."""
@@ -33,10 +41,8 @@ def checked_memory(seconds: float) -> float:
     return float(seconds)
 
 
-class Ring:
+class Ring(Sink):
     """The last seconds of one track: bounded, the oldest samples give way.
-
-    Takes frames and silence as a `Take` does, and never fills up.
 
     Parameters
     ----------
@@ -46,66 +52,27 @@ class Ring:
         Whose.
     """
 
-    rate, channels, full = STREAM_RATE, 1, False
-
     def __init__(self, seconds: float, view: Track) -> None:
+        super().__init__(1, time.monotonic(), lead=False, patience=PATIENCE)
         self.view = view
-        self.count = 0
         self._samples = np.zeros(max(1, round(seconds * STREAM_RATE)), np.int16)
-        self._started = time.monotonic()
-        self._gaps: list[Gap] = []
-        self._muted_since: float | None = None
 
-    @property
-    def empty(self) -> bool:
-        """Whether nothing has come yet."""
-        return self.count == 0
-
-    @property
-    def seconds(self) -> float:
-        """How much has come in all."""
-        return self.count / STREAM_RATE
-
-    @property
-    def late(self) -> float:
-        """Seconds by which what came falls short of the clock."""
-        return time.monotonic() - self._started - self.seconds
-
-    def add(self, frame: rtc.AudioFrame) -> None:
-        """Append a frame of 48000 Hz."""
-        if self.count == 0:
-            self._started = time.monotonic() - frame.duration
-        self._append(np.frombuffer(frame.data, np.int16))
-
-    def add_silence(self, seconds: float, reason: str) -> None:
-        """Append silence, and mark it as a gap."""
-        start = self.seconds
-        length = min(max(0, round(seconds * STREAM_RATE)), len(self._samples))
-        self._append(np.zeros(length, np.int16))
-        self._note(Gap(start, self.seconds, reason))
-
-    def mark_muted(self, muted: bool) -> None:
-        """Note whether the track is muted from here on."""
-        if muted and self._muted_since is None:
-            self._muted_since = self.seconds
-        elif not muted and self._muted_since is not None:
-            self._note(Gap(self._muted_since, self.seconds, "muted"))
-            self._muted_since = None
-
-    def _note(self, gap: Gap) -> None:
-        oldest = self.seconds - len(self._samples) / STREAM_RATE
-        self._gaps = [g for g in self._gaps if g.end > oldest]
-        if gap.end > gap.start:
-            self._gaps.append(gap)
-
-    def _append(self, samples: np.ndarray[tuple[int], np.dtype[np.int16]]) -> None:
+    def _write_silence(self, count: int) -> None:
+        # The count goes on even where the ring is too short for it all.
         size = len(self._samples)
+        self.count += max(0, count - size)
+        self._write(np.zeros(min(count, size), np.int16))
+
+    def _write(self, interleaved: NDArray[np.int16]) -> None:
+        size, samples = len(self._samples), interleaved
         self.count += len(samples)
         samples = samples[-size:]
         begin = (self.count - len(samples)) % size
         first = min(len(samples), size - begin)
         self._samples[begin : begin + first] = samples[:first]
         self._samples[: len(samples) - first] = samples[first:]
+        if self.count % FORGET_EVERY < len(interleaved):
+            self.marks.forget(self.seconds - size / STREAM_RATE)
 
     def last(self, seconds: float) -> Recording:
         """Return the last seconds, or all there is when it is less."""
@@ -114,11 +81,10 @@ class Ring:
         end = self.count % size
         samples = np.take(self._samples, np.arange(end - length, end), mode="wrap")
         begin = (self.count - length) / STREAM_RATE
-        muted = self._muted_since
-        now = [] if muted is None else [Gap(max(muted, begin), self.seconds, "muted")]
-        inside = [g for g in [*self._gaps, *now] if g.end > begin]
-        started = self._started + begin
+        delay = self.latest_delay
+        started = self.started + begin + self.delay - delay
         ago = timedelta(seconds=time.monotonic() - started)
+        gaps, concealed = self.marks.within(self.seconds)
         return Recording.from_int16(
             samples,
             STREAM_RATE,
@@ -127,7 +93,9 @@ class Ring:
             identity=self.view.identity or None,
             track=self.view.sid,
             name=self.view.name or None,
-            gaps=[Gap(max(0.0, g.start - begin), g.end - begin, g.reason) for g in inside],
+            gaps=clip(gaps, begin, self.seconds),
+            concealed=clip(concealed, begin, self.seconds),
+            timing=self.timing(delay),
         )
 
 
@@ -149,6 +117,7 @@ class Memory:
         self._loop = media_loop()
         self._rings: dict[str, Ring] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._listeners: dict[str, Listener] = {}
         if seconds > 0:
             room.rtc.on("track_subscribed", self._on_subscribed)
             for participant in room.rtc.remote_participants.values():
@@ -175,17 +144,22 @@ class Memory:
         while len(self._rings) >= MAX_TRACKS:
             self._rings.pop(next(iter(self._rings)))
         view = track_view(publication, participant.identity)
-        ring = self._rings[publication.sid] = Ring(self.seconds, view)
-        task = self._loop.create_task(self._listen(ring, track))
-        self._tasks[publication.sid] = task
-        task.add_done_callback(lambda _: self._tasks.pop(publication.sid, None))
+        if any(listener.awaits(view) for listener in self._listeners.values()):
+            return
+        ring = self._rings[view.sid] = Ring(self.seconds, view)
+        listener = Listener(self.room.rtc, view, ring, self.seconds, frozenset({UNPUBLISHED}))
+        self._listeners[view.sid] = listener
+        self._tasks[view.sid] = self._loop.create_task(self._listen(listener, view.sid, track))
 
-    async def _listen(self, ring: Ring, track: rtc.Track) -> None:
+    async def _listen(self, listener: Listener, sid: str, track: rtc.Track) -> None:
         # A track that never gives a sound leaves an empty ring, of which last() speaks.
         try:
-            await Listener(self.room.rtc, ring.view, ring, timeout=self.seconds).run(track)
+            await listener.run(track)
         except LkExploreError:
             return
+        finally:
+            self._tasks.pop(sid, None)
+            self._listeners.pop(sid, None)
 
     def last(self, identity: str, seconds: float) -> Recording:
         """Return what was heard last of a participant; see `Room.last`."""

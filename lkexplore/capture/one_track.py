@@ -1,20 +1,22 @@
-"""Recording a live track into numpy: nothing lost, as long as the clock, cut short on demand."""
+"""Recording one live track: nothing lost, as long as the clock, cut short on demand."""
 
 from __future__ import annotations
 
-import math
+import os
+import time
 import warnings
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
 
 from livekit import rtc
 
-from ..checks import as_sample_rate
-from ..errors import SoundError
+from ..files import SavedRecording
 from ..finding import find_track
 from ..loop import MediaUse, on_media_loop
 from ..recording import Recording
 from ..tracks import Source
-from .listening import Listener, describe
+from .listening import UNPUBLISHED, Listener, describe
+from .options import Options
 from .take import Take
 
 if TYPE_CHECKING:
@@ -23,15 +25,41 @@ if TYPE_CHECKING:
 __all__ = ["capture", "record"]
 
 
+@overload
 async def record(
     source: Source,
     seconds: float | None = None,
     *,
     room: Room | rtc.Room | None = None,
+    path: None = None,
+    overwrite: bool = False,
     sample_rate: int = 48_000,
     channels: int = 1,
     timeout: float = 10.0,
-) -> Recording:
+) -> Recording: ...
+@overload
+async def record(
+    source: Source,
+    seconds: float | None = None,
+    *,
+    room: Room | rtc.Room | None = None,
+    path: str | os.PathLike[str],
+    overwrite: bool = False,
+    sample_rate: int = 48_000,
+    channels: int = 1,
+    timeout: float = 10.0,
+) -> SavedRecording: ...
+async def record(
+    source: Source,
+    seconds: float | None = None,
+    *,
+    room: Room | rtc.Room | None = None,
+    path: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    sample_rate: int = 48_000,
+    channels: int = 1,
+    timeout: float = 10.0,
+) -> Recording | SavedRecording:
     """Record an audio track, of lkexplore's rooms or of any room of the LiveKit SDK.
 
     Cancelling the call, or interrupting the kernel, returns what was captured up to then.
@@ -47,20 +75,28 @@ async def record(
     room : Room or rtc.Room, optional
         The room of `source`. Without it the end of a bare SDK track shows only in that no more
         frames come, and identity and mutes stay unknown.
+    path : str or path-like, optional
+        A new ``.wav`` or ``.flac`` file to write as the sound comes, instead of keeping it in
+        memory; what is known of the recording goes into ``<path>.json`` beside it. If the process
+        is killed, what came up to a second before is in the file.
+    overwrite : bool
+        Whether an old file of that name may be replaced.
     sample_rate : int
         Hz; rates other than 48000, that of LiveKit's sound, are converted to with soxr.
     channels : int
         1 (a stereo track is mixed down) or 2 (a mono track comes twice).
     timeout : float
-        Seconds to wait for the track and for its first frame.
+        Seconds to wait for the track, for its first frame, and for it to be there again after our
+        connection was lost.
 
     Returns
     -------
-    Recording
-        float32 of shape (channels, n), with the time of its first sample, identity, track and
-        gaps: where the track was muted or our connection was lost there is silence of that
-        length. When the track ends before `seconds` are over, the recording ends there and a
-        `UserWarning` says so.
+    Recording or SavedRecording
+        float32 of shape (channels, n), or with `path` what the file holds. While the track is
+        muted or unpublished, nothing arrives, or our connection is lost, there is silence of that
+        length, and the interval is in ``gaps``; what the decoder made up for lost packets is in
+        ``concealed``, as finely as every 0.2 s. When the participant leaves before `seconds` are
+        over, the recording ends there and a `UserWarning` says so.
 
     Raises
     ------
@@ -68,14 +104,17 @@ async def record(
         The track was not there, or could not be had.
     SoundError
         For `seconds`, `sample_rate` or `channels` that cannot be used.
+    FileError
+        If the file cannot be made, or the disk is full: what came before is in the file.
 
     Notes
     -----
     The SDK's frames carry no time. Its native side delivers 48000 samples per second of this
     computer's clock from the moment a stream is opened, silence included, so counting them is
-    exact; they may come late, and the recording waits for them. The edges of a gap are those of
-    the signalling message, up to 0.1 s from what is heard.
-    Taught in ``notebooks/01_quickstart.ipynb``.
+    exact; they may come late, and the recording waits for them. From the time at which they came
+    out, the jitter buffer's delay (W3C, WebRTC statistics, jitterBufferDelay) is taken off: 0 s is
+    what was sent when this was called, the network's way apart. ``recording.timing`` says how
+    sure that is. Taught in ``notebooks/02_recording.ipynb``.
 
     Examples
     --------
@@ -84,52 +123,38 @@ async def record(
     ...     asyncio.ensure_future(lk.record(track, 5))
     """
     sdk_room = room if isinstance(room, rtc.Room) or room is None else room.rtc
-    return await capture(
-        sdk_room, source, seconds, sample_rate=sample_rate, channels=channels, timeout=timeout
-    )
+    options = Options(seconds, sample_rate, channels, timeout, overwrite)
+    return await capture(sdk_room, source, options, path)
 
 
 async def capture(
     room: rtc.Room | None,
     source: Source,
-    seconds: float | None,
-    *,
-    sample_rate: int,
-    channels: int,
-    timeout: float,
-) -> Recording:
+    options: Options,
+    path: str | os.PathLike[str] | None = None,
+) -> Recording | SavedRecording:
     """Record from an SDK room; see `record`."""
-    rate = as_sample_rate(sample_rate)
-    if channels not in (1, 2):
-        raise SoundError(f"channels must be 1 or 2 for a recording, not {channels!r}")
-    if seconds is not None and not (0 <= seconds < math.inf):
-        raise SoundError(
-            f"cannot record for {seconds!r} seconds: give a number of 0 or more, or None to "
-            "record until the track ends"
-        )
-    recording, early = await _capture(room, source, seconds, rate, channels, timeout)
+    target = None if path is None else options.check_path(path)
+    recording, early = await _capture(room, source, options, target)
     if early:
-        warnings.warn(early, UserWarning, stacklevel=4)
+        warnings.warn(early, UserWarning, stacklevel=3)
     return recording
 
 
 @on_media_loop
 async def _capture(
-    room: rtc.Room | None,
-    source: Source,
-    seconds: float | None,
-    rate: int,
-    channels: int,
-    timeout: float,
-) -> tuple[Recording, str]:
-    track, view = await find_track(room, source, "audio", timeout)
-    take = Take(seconds, rate, channels)
-    with MediaUse():
-        reason = await Listener(room, view, take, timeout).run(track)
-    recording = take.recording(
-        identity=view.identity or None, track=view.sid, name=view.name or None
-    )
-    if not reason or seconds is None:
+    room: rtc.Room | None, source: Source, options: Options, path: Path | None
+) -> tuple[Recording | SavedRecording, str]:
+    track, view = await find_track(room, source, "audio", options.timeout)
+    take = Take(options.store(path), view, options.seconds, time.monotonic(), lead=False)
+    waits = frozenset() if options.seconds is None else frozenset({UNPUBLISHED})
+    reason = "failed"
+    try:
+        with MediaUse():
+            reason = await Listener(room, view, take, options.timeout, waits).run(track)
+    finally:
+        recording = await take.close(reason)
+    if not reason or options.seconds is None:
         return recording, ""
-    after = f"after {recording.duration:.2f} of {seconds:g} s"
+    after = f"after {recording.duration:.2f} of {options.seconds:g} s"
     return recording, f"{describe(view)} {reason} {after}: the recording ends there"

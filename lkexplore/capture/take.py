@@ -1,138 +1,141 @@
-"""The samples of one recording in the making, counted on the stream's clock."""
+"""One recording in the making: a track's frames, at the wanted rate, into memory or a file."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import math
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
-from livekit import rtc
 from numpy.typing import NDArray
 
-from ..recording import Gap, Recording
-from .buffer import SampleBuffer
+from ..files import SavedRecording
+from ..recording import Recording
+from ..tracks import Track
+from .clock import STREAM_RATE
+from .sink import Sink
+from .stores import Store
 
-__all__ = ["STREAM_RATE", "Take"]
+__all__ = ["Take"]
 
-STREAM_RATE = 48_000
-"""Hz that the SDK is asked for: its own conversion changes the pitch at rates such as 22050."""
-
-RESERVE_SECONDS = 600
-"""Length for which an open-ended take reserves address space (memory only as it fills)."""
+DESCRIBE_EVERY = STREAM_RATE
+PIECE = STREAM_RATE
 
 
-class Take:
+class Take(Sink):
     """Gathers frames and silence up to a length, and becomes a recording.
 
     Parameters
     ----------
+    store : Store
+        Where to put the samples: memory, or a file.
+    view : Track
+        Whose sound it is.
     seconds : float or None
         Length to reach; None for no end.
-    rate : int
-        The recording's rate in Hz.
-    channels : int
-        1 or 2, those of the frames.
+    start : float
+        The monotonic time to begin at.
+    lead : bool
+        Whether silence stands for what was missed after `start`; else the sound begins later.
     """
 
-    def __init__(self, seconds: float | None, rate: int, channels: int) -> None:
-        self.rate, self.channels = rate, channels
-        self.count = 0
-        self._wanted = None if seconds is None else math.ceil(seconds * STREAM_RATE)
-        limit = None if seconds is None else round(seconds * rate)
-        self._buffer = SampleBuffer(channels, limit, reserve=RESERVE_SECONDS * rate)
-        self._started_at = datetime.now(UTC)
-        self._started_monotonic = time.monotonic()
-        self._gaps: list[Gap] = []
-        self._muted_since: float | None = None
+    def __init__(
+        self, store: Store, view: Track, seconds: float | None, start: float, lead: bool
+    ) -> None:
+        super().__init__(store.channels, start, lead, store.patience)
+        self.store, self.view = store, view
+        self._wanted: int | None = None
+        self._described = 0
         self._resampler: Any = None
-        if rate != STREAM_RATE:
+        if store.rate != STREAM_RATE:
             import soxr
 
             self._resampler = soxr.ResampleStream(
-                STREAM_RATE, rate, channels, dtype="float32", quality="VHQ"
+                STREAM_RATE, store.rate, store.channels, dtype="float32", quality="VHQ"
             )
+        if seconds is not None:
+            self.limit(seconds)
+
+    def limit(self, seconds: float) -> None:
+        """Set the length to reach."""
+        self._wanted = max(math.ceil(seconds * STREAM_RATE), self.count)
+        self.store.end_at(round(seconds * self.store.rate))
 
     @property
-    def empty(self) -> bool:
-        """Whether nothing has come yet."""
-        return self.count == 0
+    def end(self) -> float:
+        """How long it is to become, in seconds."""
+        return math.inf if self._wanted is None else self._wanted / STREAM_RATE
 
     @property
     def full(self) -> bool:
         """Whether the wanted length is reached."""
         return self._wanted is not None and self.count >= self._wanted
 
-    @property
-    def seconds(self) -> float:
-        """How much there is."""
-        return self.count / STREAM_RATE
+    async def close(self, ended: str = "") -> Recording | SavedRecording:
+        """Return the recording, however often cancelled; `ended` says why there is no more."""
+        job = asyncio.get_running_loop().run_in_executor(None, self.finish, ended)
+        while not job.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([job])
+        return job.result()
 
-    @property
-    def late(self) -> float:
-        """Seconds by which what there is falls short of the clock."""
-        return time.monotonic() - self._started_monotonic - self.seconds
+    def finish(self, ended: str = "") -> Recording | SavedRecording:
+        """Close the store and return what it holds, which may wait for the disk."""
+        if self._resampler is not None:
+            self._convert(np.zeros((0, self.channels), np.float32), last=True)
+            self.store.set_length(round(self.seconds * self.store.rate))
+        about = self._about()
+        rate = self.store.rate
+        for start, end in self.marks.silent(self.seconds):
+            self.store.blank(round(start * rate), round(end * rate))
+        return self.store.finish(about, ended)
 
-    def add(self, frame: rtc.AudioFrame) -> None:
-        """Append a frame of 48000 Hz."""
-        if self.count == 0:
-            self._started_monotonic = time.monotonic() - frame.duration
-            self._started_at = datetime.now(UTC) - timedelta(seconds=frame.duration)
-        count = self._claim(frame.samples_per_channel)
-        interleaved = np.frombuffer(frame.data, np.int16, count * self.channels)
+    def _about(self) -> dict[str, Any]:
+        """Return what the recording says about itself, as `Recording` takes it."""
+        gaps, concealed = self.marks.within(self.seconds)
+        ago = timedelta(seconds=time.monotonic() - self.started)
+        return {
+            "started_at": datetime.now(UTC) - ago,
+            "started_monotonic": self.started,
+            "identity": self.view.identity or None,
+            "track": self.view.sid,
+            "name": self.view.name or None,
+            "gaps": tuple(gaps),
+            "concealed": tuple(concealed),
+            "timing": self.timing(),
+        }
+
+    def _write(self, interleaved: NDArray[np.int16]) -> None:
+        count = self._claim(len(interleaved) // self.channels)
+        interleaved = interleaved[: count * self.channels]
         if self._resampler is None:
-            self._buffer.write_int16(interleaved)
+            self.store.write_int16(interleaved)
         else:
             block = interleaved.reshape(-1, self.channels).astype(np.float32)
             block *= np.float32(1 / 32768)
             self._convert(block)
 
-    def add_silence(self, seconds: float, reason: str) -> None:
-        """Append silence of that length, and mark it as a gap."""
-        start = self.seconds
-        count = self._claim(round(seconds * STREAM_RATE))
-        if self._gaps and self._gaps[-1].reason == reason and self._gaps[-1].end == start:
-            start = self._gaps.pop().start
-        self._gaps.append(Gap(start, self.seconds, reason))
+    def _write_silence(self, count: int) -> None:
+        count = self._claim(count)
         if self._resampler is None:
-            self._buffer.silence(count)
+            self.store.silence(count)
             return
-        for piece in range(0, count, STREAM_RATE):
-            length = min(count - piece, STREAM_RATE)
+        for piece in range(0, count, PIECE):
+            length = min(count - piece, PIECE)
             self._convert(np.zeros((length, self.channels), np.float32))
-
-    def mark_muted(self, muted: bool) -> None:
-        """Note whether the track is muted from here on; what is muted becomes a gap."""
-        if muted and self._muted_since is None:
-            self._muted_since = self.seconds
-        elif not muted and self._muted_since is not None:
-            if self.seconds > self._muted_since:
-                self._gaps.append(Gap(self._muted_since, self.seconds, "muted"))
-            self._muted_since = None
-
-    def recording(self, **source: str | None) -> Recording:
-        """Return what was gathered; `source` says where it comes from, as in `Recording`."""
-        self.mark_muted(False)
-        if self._resampler is not None:
-            self._convert(np.zeros((0, self.channels), np.float32), last=True)
-            self._buffer.set_length(round(self.seconds * self.rate))
-        return Recording(
-            self._buffer.take(),
-            self.rate,
-            started_at=self._started_at,
-            started_monotonic=self._started_monotonic,
-            gaps=self._gaps,
-            **source,
-        )
 
     def _claim(self, count: int) -> int:
         if self._wanted is not None:
-            count = min(count, self._wanted - self.count)
-        count = max(count, 0)
+            count = max(min(count, self._wanted - self.count), 0)
         self.count += count
+        if self.count - self._described >= DESCRIBE_EVERY:
+            self._described = self.count
+            self.store.describe(self._about)
         return count
 
     def _convert(self, block: NDArray[np.float32], last: bool = False) -> None:
         out = self._resampler.resample_chunk(block, last=last)
-        self._buffer.write(out.reshape(-1, self.channels).T)
+        self.store.write(out.reshape(-1, self.channels).T)

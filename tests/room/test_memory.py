@@ -8,6 +8,7 @@ from livekit import rtc
 from sounds import RATE, sine
 
 import lkexplore as lk
+from lkexplore.capture.clock import StreamClock
 from lkexplore.capture.memory import Ring
 from lkexplore.errors import ParticipantNotFound, SoundError, TrackNotFound
 from lkexplore.recording import Recording
@@ -16,17 +17,29 @@ from lkexplore.tracks import Track
 VIEW = Track("TR_1", "voice", "audio", "microphone", False, "opus", "alice")
 
 
-def frame(samples):
-    data = np.asarray(samples, np.int16)
-    return rtc.AudioFrame(data.tobytes(), RATE, 1, len(data))
+class Stream:
+    """A stream's clock, and frames that come exactly on time, in no time."""
+
+    vitals = None
+
+    def __init__(self, ring):
+        self.ring, self.clock = ring, StreamClock()
+        self.start = ring.started
+
+    def send(self, samples):
+        data = np.asarray(samples, np.int16)
+        end = self.start + (self.clock.count + len(data)) / RATE
+        self.frame_time = self.clock.note(len(data), end)
+        self.ring.add(rtc.AudioFrame(data.tobytes(), RATE, 1, len(data)), self)
 
 
 @pytest.mark.parametrize("size", [1, 479, 480, 5000, 60_000])
 def test_a_ring_gives_the_last_samples_whatever_the_frames(size):
     ring = Ring(1.0, VIEW)
+    stream = Stream(ring)
     ramp = (np.arange(100_000) % 20_000).astype(np.int16)
-    for start in range(0, len(ramp), size) if size > 1 else range(3000):
-        ring.add(frame(ramp[start : start + size]))
+    for start in range(0, len(ramp), size) if size > 1 else range(30_000):
+        stream.send(ramp[start : start + size])
     count = ring.count
     got = ring.last(1.0).to_int16()[0]
     np.testing.assert_array_equal(got, ramp[max(0, count - RATE) : count])
@@ -35,22 +48,28 @@ def test_a_ring_gives_the_last_samples_whatever_the_frames(size):
 
 def test_gaps_move_out_of_a_ring_with_their_samples():
     ring = Ring(1.0, VIEW)
-    ring.add(frame(np.full(24_000, 1000)))
-    ring.add_silence(0.25, "reconnecting")
-    ring.add(frame(np.full(12_000, 1000)))
-    [gap] = ring.last(1.0).gaps
-    assert (gap.start, gap.end, gap.reason) == (0.5, 0.75, "reconnecting")
-    ring.add(frame(np.full(36_000, 1000)))
+    stream = Stream(ring)
+    stream.send(np.full(24_000, 1000))
+    ring.lapse("reconnecting", ring.started + 0.5)
+    again = Stream(ring)
+    again.start = ring.started + 0.75
+    again.send(np.full(12_000, 1000))
+    last = ring.last(1.0)
+    [gap] = last.gaps
+    assert (gap.start, gap.end, gap.reason) == (0.5, pytest.approx(0.75, abs=1e-4), "reconnecting")
+    assert not last[0.5:0.75].samples.any()
+    again.send(np.full(48_000, 1000))
     assert ring.last(1.0).gaps == ()
 
 
 def test_a_mute_is_a_gap_while_it_lasts():
     ring = Ring(1.0, VIEW)
-    ring.add(frame(np.zeros(24_000)))
-    ring.mark_muted(True)
-    ring.add(frame(np.zeros(12_000)))
+    stream = Stream(ring)
+    stream.send(np.zeros(24_000))
+    ring.mark_muted(True, ring.started + 0.5)
+    stream.send(np.zeros(12_000))
     [gap] = ring.last(1.0).gaps
-    assert (gap.start, gap.end, gap.reason) == (0.5, 0.75, "muted")
+    assert (gap.start, gap.end, gap.reason) == (pytest.approx(0.5), 0.75, "muted")
 
 
 async def test_what_was_just_heard_can_be_had(join, send):

@@ -160,17 +160,49 @@ async def test_the_tail_is_not_lost_when_the_track_ends(join):
     assert place + RATE // 5 < len(heard)
 
 
-async def test_a_track_that_ends_early_gives_what_there_was_and_says_so(join, send):
+async def test_someone_who_leaves_early_leaves_what_there_was_and_a_warning(join, send):
     bot = await send()
     room = await join()
     await room.wait_for_track("alice")
     job = asyncio.create_task(room.record("alice", 30))
     await asyncio.sleep(0.7)
-    await bot.playback.stop()
+    await bot.close()
     with pytest.warns(
-        UserWarning, match=r"track 'tone' of 'alice' was unpublished after 0.* of 30"
+        UserWarning, match=r"track 'tone' of 'alice' ended, they left after 0.* of 30"
     ):
         voice = await job
+    assert 0.5 < voice.duration < 2.0
+
+
+async def test_an_unpublished_track_is_a_gap_until_it_is_published_again(join, send):
+    bot = await send()
+    room = await join()
+    await room.record("alice", 3)  # a new track's sound is still being stretched
+    job = asyncio.create_task(room.record("alice", 5))
+    await asyncio.sleep(1.0)
+    gone = time.monotonic()
+    await bot.playback.stop()
+    await asyncio.sleep(0.5)
+    await bot.room.publish((sine(660, 2.0), RATE), name="tone", wait=False)
+    voice = await job
+    assert voice.samples.shape == (1, 5 * RATE)
+    (gap,) = voice.gaps
+    assert gap.reason == "unpublished"
+    assert gap.start == pytest.approx(gone - voice.started_monotonic, abs=0.1)
+    assert not voice[gap.start + 0.05 : gap.end - 0.05].samples.any()
+    before, after = voice[: gap.start - 0.1], voice[gap.end + 1.2 : gap.end + 2.0]
+    assert lk.measure.tone_hz(before) == pytest.approx(440, abs=1)
+    assert lk.measure.tone_hz(after) == pytest.approx(660, abs=2)
+
+
+async def test_an_open_ended_recording_ends_with_its_track(join, send):
+    bot = await send()
+    room = await join()
+    await room.wait_for_track("alice")
+    job = asyncio.create_task(room.record("alice"))
+    await asyncio.sleep(0.7)
+    await bot.playback.stop()
+    voice = await asyncio.wait_for(job, 6)
     assert 0.5 < voice.duration < 2.0
 
 

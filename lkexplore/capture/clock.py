@@ -1,0 +1,81 @@
+"""The clock of a stream: when its samples came out, from when its frames arrived."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+
+__all__ = ["STREAM_RATE", "StreamClock"]
+
+STREAM_RATE = 48_000
+"""Hz that the SDK is asked for: its own conversion changes the pitch at rates such as 22050."""
+
+WINDOW = 1.0
+RECENT = 5
+"""Seconds of a window, and windows, whose earliest arrival tells what is on time."""
+
+KEPT = 600
+FITTED = 120
+
+
+class StreamClock:
+    """Turns sample numbers of a stream into times of this computer's monotonic clock.
+
+    The SDK's frames carry no time. They can come late, but never early: within each second the
+    earliest arrival, against the count of samples, is the one that was not held up.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._windows: deque[tuple[float, float]] = deque(maxlen=KEPT)
+        self._window_end = 0.0
+        self._earliest = float("inf")
+        self._origin = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """How much has come, in seconds of samples."""
+        return self.count / STREAM_RATE
+
+    def note(self, samples: int, arrival: float) -> float:
+        """Count a frame that arrived at a time; return the time of its first sample."""
+        start = self.count
+        self.count += samples
+        self._earliest = min(self._earliest, arrival - self.count / STREAM_RATE)
+        if arrival >= self._window_end:
+            if self._window_end:
+                self._windows.append((self.seconds, self._earliest))
+                self._earliest = arrival - self.seconds
+            self._window_end = arrival + WINDOW
+        self._origin = min(self._earliest, *(offset for _, offset in self._recent()))
+        return self.time_of(start)
+
+    def time_of(self, count: int) -> float:
+        """Return when a sample came out."""
+        return self._origin + count / STREAM_RATE
+
+    def _recent(self) -> list[tuple[float, float]]:
+        last = [self._windows[-n] for n in range(1, min(RECENT, len(self._windows)) + 1)]
+        return last or [(0.0, self._earliest)]
+
+    def fit(self) -> tuple[float, float]:
+        """Fit a straight line through the windows' earliest arrivals.
+
+        Returns
+        -------
+        rate : float
+            Samples per second of this computer's clock: the median of the slopes between all
+            pairs of windows (Theil, 1950; Sen, 1968), which a few late ones do not move.
+        residual : float
+            Seconds, the 95th percentile of the distances from that line.
+        """
+        if len(self._windows) < 3:
+            return float(STREAM_RATE), 0.0
+        step = -(-len(self._windows) // FITTED)
+        position, offset = np.array(list(self._windows)[::step]).T
+        first, second = np.triu_indices(len(position), 1)
+        slope = np.median((offset[second] - offset[first]) / (position[second] - position[first]))
+        rest = offset - slope * position
+        distances = np.abs(rest - np.median(rest))
+        return STREAM_RATE / (1 + float(slope)), float(np.quantile(distances, 0.95))

@@ -1,0 +1,123 @@
+"""What is known of each moment of a recording in the making: heard, concealed or missing."""
+
+from __future__ import annotations
+
+import math
+
+from ..timeline import Concealment, Gap
+from .vitals import PERIOD, Look
+
+__all__ = ["FADE", "NOTHING", "Marks"]
+
+NOTHING = "nothing arrived"
+
+LONGEST_PAUSE = 0.6
+"""Seconds: in silence, Opus may send one packet in 400 ms (DTX); after this, none is coming."""
+
+FADE = 0.04
+"""Seconds in which the decoder may still be making up sound at the edge of a gap."""
+
+
+class Marks:
+    """Collects gaps and concealment, in seconds from the start of a recording.
+
+    Attributes
+    ----------
+    gaps : list of Gap
+        Those that are over.
+    concealed : list of Concealment
+        With those that lie within gaps still among them; `within` leaves them out.
+    observed : bool
+        Whether there were statistics to see concealment in.
+    """
+
+    def __init__(self) -> None:
+        self.gaps: list[Gap] = []
+        self.concealed: list[Concealment] = []
+        self.observed = False
+        self._open: dict[str, float] = {}
+
+    def begin(self, reason: str, at: float) -> None:
+        """Begin a gap, unless one for that reason is under way."""
+        self._open.setdefault(reason, max(at, 0.0))
+
+    def end(self, reason: str, at: float) -> None:
+        """End a gap, if there was one."""
+        start = self._open.pop(reason, None)
+        if start is not None and at > start:
+            self.add(start, at, reason)
+
+    def add(self, start: float, end: float, reason: str) -> None:
+        """Mark a gap; one that goes on where the last one ended becomes part of it."""
+        last = self.gaps[-1] if self.gaps else None
+        if last is not None and last.reason == reason and abs(last.end - start) < 1e-6:
+            start = self.gaps.pop().start
+        if end > start:
+            self.gaps.append(Gap(start, end, reason))
+
+    def note(self, look: Look, zero: float) -> None:
+        """Learn from a look at the statistics; `zero` is when a sound at 0 s comes out."""
+        self.observed = True
+        start, end = look.start - zero, look.time - zero
+        if look.concealed > 0 and end > 0:
+            seconds = min(look.concealed, end - max(start, 0.0))
+            self.concealed.append(Concealment(max(start, 0.0), end, seconds))
+        if look.time - look.last_packet > LONGEST_PAUSE:
+            # The last packet's sound is over when the buffer has run empty.
+            self.begin(NOTHING, look.last_packet + look.delay - zero)
+        elif math.isfinite(look.first_packet):
+            self.end(NOTHING, look.first_packet + look.delay - zero)
+
+    def silent(self, end: float) -> list[tuple[float, float]]:
+        """Return where no packets came, so that what is there is the decoder's guess."""
+        gaps = [gap for gap in self._until(end) if gap.reason != "muted"]
+        edges = [(gap.start + FADE, gap.end - FADE) for gap in gaps]
+        return [(start, stop) for start, stop in edges if start < stop]
+
+    def forget(self, before: float) -> None:
+        """Drop what was over before a time."""
+        self.gaps = [gap for gap in self.gaps if gap.end > before]
+        self.concealed = [hidden for hidden in self.concealed if hidden.end > before]
+
+    def within(self, end: float) -> tuple[list[Gap], list[Concealment]]:
+        """Return the gaps, those under way ending now, and the concealment outside them."""
+        gaps = _without_doubles(self._until(end))
+        return gaps, [hidden for hidden in self.concealed if not _explained(hidden, gaps)]
+
+    def _until(self, end: float) -> list[Gap]:
+        under_way = list(self._open.items())
+        return self.gaps + [Gap(start, end, why) for why, start in under_way if start < end]
+
+
+def _explained(hidden: Concealment, gaps: list[Gap]) -> bool:
+    """Whether a gap is what made the decoder conceal: it lies there, or at its edge."""
+    slack = PERIOD + FADE
+    return any(
+        gap.start - slack <= hidden.start and hidden.end <= gap.end + 2 * slack for gap in gaps
+    )
+
+
+def _without_doubles(gaps: list[Gap]) -> list[Gap]:
+    """Nothing arrives, too, while a track is muted or gone: keep the better reason."""
+    known = [gap for gap in gaps if gap.reason != NOTHING]
+    kept = list(known)
+    for gap in gaps:
+        if gap.reason == NOTHING:
+            kept += _remainder(gap, known)
+    return sorted(kept)
+
+
+def _remainder(gap: Gap, known: list[Gap]) -> list[Gap]:
+    pieces = [gap]
+    for other in known:
+        cut = []
+        for piece in pieces:
+            if other.end <= piece.start or other.start >= piece.end:
+                cut.append(piece)
+                continue
+            if other.start - piece.start > LONGEST_PAUSE / 2:
+                cut.append(Gap(piece.start, other.start, piece.reason))
+            if piece.end - other.end > LONGEST_PAUSE / 2:
+                cut.append(Gap(other.end, piece.end, piece.reason))
+        pieces = cut
+    return pieces

@@ -1,0 +1,152 @@
+"""What several participants' recordings are together: by participant and track, on one clock."""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+
+from ..errors import TrackNotFound
+from ..files import SavedRecording
+from ..recording import Recording
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Recordings", "file_name"]
+
+Key: TypeAlias = tuple[str, str]
+T = TypeVar("T", bound=Recording | SavedRecording)
+
+
+class Recordings(Mapping[Key, T], Generic[T]):
+    """Recordings by participant and track name; of the same length and on one clock.
+
+    Parameters
+    ----------
+    recordings : mapping of (identity, track name) to Recording or SavedRecording
+        What was recorded.
+
+    Notes
+    -----
+    ``recordings["alice", "voice"]``, or ``recordings["alice"]`` when alice has one only. Taught in
+    ``notebooks/02_recording.ipynb``.
+
+    Examples
+    --------
+    >>> recordings = await room.record_all(10)           # doctest: +SKIP
+    >>> recordings.plot()                                # doctest: +SKIP
+    """
+
+    def __init__(self, recordings: Mapping[Key, T]) -> None:
+        self._by_key: dict[Key, T] = dict(recordings)
+
+    def __getitem__(self, key: Key | str) -> T:
+        if isinstance(key, str):
+            found = [name for name in self._by_key if name[0] == key]
+            if len(found) == 1:
+                return self._by_key[found[0]]
+            tracks = ", ".join(repr(name[1]) for name in found)
+            if found:
+                raise TrackNotFound(
+                    f"{key!r} has {len(found)} recordings: add the track, one of {tracks}, as in "
+                    f"recordings[{key!r}, {found[0][1]!r}]"
+                )
+        elif key in self._by_key:
+            return self._by_key[key]
+        there = ", ".join(map(repr, self._by_key)) or "nothing"
+        raise TrackNotFound(f"no recording of {key!r}; recorded: {there}")
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._by_key or any(key == identity for identity, _ in self._by_key)
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._by_key)
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def load(self) -> Recordings[Recording]:
+        """Read those into memory that are in files.
+
+        Returns
+        -------
+        Recordings
+
+        Raises
+        ------
+        FileError
+            If a file cannot be read.
+        """
+        return Recordings({key: _in_memory(value) for key, value in self._by_key.items()})
+
+    def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw all of them on one time axis; see :func:`lkexplore.plot.timeline`."""
+        from ..plot import timeline
+
+        return timeline(self.load(), ax, **options)
+
+    def save(self, folder: str | os.PathLike[str]) -> list[Path]:
+        """Write each to a flac file of its own, with a sidecar, into a folder that may be new.
+
+        Parameters
+        ----------
+        folder : str or path-like
+            Where to; old files of the same names are replaced.
+
+        Returns
+        -------
+        list of Path
+            The files.
+
+        Raises
+        ------
+        FileError
+            If a file cannot be written.
+        """
+        target = as_folder(folder)
+        paths = []
+        for key, recording in self.load().items():
+            path = target / f"{file_name(key)}.flac"
+            recording.save(path, sidecar=True)
+            paths.append(path)
+        return paths
+
+    def __repr__(self) -> str:
+        return f"Recordings({', '.join(f'{k!r}: {v!r}' for k, v in self._by_key.items())})"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th>{html.escape(identity)}</th><td>{html.escape(name)}</td>"
+            f"<td>{recording._repr_html_()}</td></tr>"
+            for (identity, name), recording in self._by_key.items()
+        )
+        return (
+            "<table><thead><tr><th>who</th><th>track</th><th>recording</th></tr></thead>"
+            f"<tbody>{rows}</tbody></table>"
+        )
+
+
+def _in_memory(value: Recording | SavedRecording) -> Recording:
+    return value.load() if isinstance(value, SavedRecording) else value
+
+
+def as_folder(folder: str | os.PathLike[str]) -> Path:
+    """Return a folder, made if need be, or raise FileError."""
+    from ..errors import FileError
+
+    target = Path(folder)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{target} cannot be made a folder: {error.strerror or error}") from None
+    return target
+
+
+def file_name(key: Key) -> str:
+    """Return a name for the file of a recording, without suffix: from who and what, kept safe."""
+    identity, name = (re.sub(r"[^\w.@+-]+", "-", part).strip("-.") for part in key)
+    return f"{identity[:80] or 'unknown'}_{name[:80] or 'track'}"

@@ -1,0 +1,164 @@
+"""What WebRTC's statistics tell of a live track: its delay, what was concealed, what arrived."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from livekit import rtc
+from livekit.rtc._proto.stats_pb2 import RtcStats
+
+__all__ = ["PERIOD", "Look", "OnLook", "Vitals", "watch"]
+
+PERIOD = 0.2
+"""Seconds between two looks: the resolution of what is said about concealment."""
+
+GIVE_UP = 2.0
+
+ENCODING = 0.010
+"""Seconds that the jitter buffer does not count: 6.5 ms by which Opus looks ahead (RFC 7845, 4.2)
+and what sender and receiver wait, on average, for their next 10 ms block."""
+
+START_UP = 2.5
+NEAR_TARGET = 0.025
+"""A new track's buffer starts with a large delay and shrinks to its target in this time."""
+
+PACKET = 0.020
+
+_INBOUND = "inbound_rtp"
+
+_log = logging.getLogger("lkexplore")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The statistics of one track at one time, against those of the look before.
+
+    Attributes
+    ----------
+    start, time : float
+        Monotonic seconds of the look before, and of this one.
+    delay : float
+        Seconds from a sound at its sender to the stream, without the network's way.
+    settled : bool
+        Whether the jitter buffer is done with adapting to a new track.
+    concealed : float
+        Seconds between the two looks that the decoder made up.
+    last_packet : float
+        Monotonic time at which the last packet arrived.
+    first_packet : float
+        When, about, the first of those since the look before did; infinite when none has.
+    """
+
+    start: float
+    time: float
+    delay: float
+    settled: bool
+    concealed: float
+    last_packet: float
+    first_packet: float
+
+
+OnLook: TypeAlias = Callable[[Look], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Counters:
+    """WebRTC's running totals (W3C, Identifiers for WebRTC's Statistics API), times in seconds."""
+
+    time: float
+    delay: float
+    target: float
+    emitted: float
+    concealed: float
+    packets: int
+    last_packet: float
+
+
+class Vitals:
+    """Looks at a track's statistics, again and again, for all who want to know."""
+
+    def __init__(self, track: rtc.Track) -> None:
+        self.latest: Look | None = None
+        self.listeners: tuple[OnLook, ...] = ()
+        self._track = track
+        self._task = asyncio.get_running_loop().create_task(self._watch())
+
+    async def close(self) -> None:
+        """Look no more."""
+        self._task.cancel()
+        await asyncio.wait([self._task], timeout=GIVE_UP)
+
+    async def _watch(self) -> None:
+        before: _Counters | None = None
+        while True:
+            # Of a track that has ended, nobody wants to know, and the SDK complains when asked.
+            now = await self._counters() if self.listeners else None
+            if now is not None and (before is None or now.time > before.time):
+                if before is not None:
+                    self.latest = _compare(before, now, self.latest)
+                    for on_look in self.listeners:
+                        on_look(self.latest)
+                before = now
+            await asyncio.sleep(PERIOD)
+
+    async def _counters(self) -> _Counters | None:
+        try:
+            entries = await asyncio.wait_for(self._track.get_stats(), GIVE_UP)
+        except Exception as error:
+            # The SDK raises bare exceptions. A track that is going away has no statistics, and
+            # that it has ended is for others to find out.
+            _log.debug("no statistics of a track: %s", error)
+            return None
+        found = (entry.inbound_rtp for entry in entries if entry.WhichOneof("stats") == _INBOUND)
+        return next((_read(inbound) for inbound in found), None)
+
+
+@contextlib.asynccontextmanager
+async def watch(track: rtc.Track) -> AsyncIterator[Vitals]:
+    """Look at a track's statistics until left."""
+    vitals = Vitals(track)
+    try:
+        yield vitals
+    finally:
+        await vitals.close()
+
+
+def _read(found: RtcStats.InboundRtp) -> _Counters:
+    wall = time.time() - time.monotonic()
+    inbound = found.inbound
+    return _Counters(
+        time=found.rtc.timestamp / 1e6 - wall,
+        delay=inbound.jitter_buffer_delay,
+        target=inbound.jitter_buffer_target_delay,
+        emitted=float(inbound.jitter_buffer_emitted_count),
+        concealed=inbound.concealed_samples / 48_000,
+        packets=found.received.packets_received,
+        last_packet=inbound.last_packet_received_timestamp / 1e3 - wall,
+    )
+
+
+def _compare(before: _Counters, now: _Counters, latest: Look | None) -> Look:
+    delay, settled = (latest.delay, latest.settled) if latest else (ENCODING, False)
+    emitted = now.emitted - before.emitted
+    if emitted > 0:
+        buffered = (now.delay - before.delay) / emitted
+        delay = buffered + ENCODING
+        near = buffered - (now.target - before.target) / emitted < NEAR_TARGET
+        settled = near and now.emitted > START_UP * 48_000
+    packets = now.packets - before.packets
+    first = now.last_packet - PACKET * (packets - 1) if packets else float("inf")
+    return Look(
+        start=before.time,
+        time=now.time,
+        delay=delay,
+        settled=settled,
+        concealed=max(0.0, now.concealed - before.concealed),
+        last_packet=now.last_packet,
+        first_packet=max(first, before.time) if packets else first,
+    )

@@ -1,0 +1,311 @@
+"""A participant that shows pictures, so that there is someone to watch."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator
+from typing import Literal, TypeAlias
+
+import numpy as np
+from livekit import rtc
+from livekit.rtc.participant import PublishTrackError, UnpublishTrackError
+from numpy.typing import ArrayLike
+
+from ..connecting import connect
+from ..credentials import hidden
+from ..errors import LkExploreError, TokenError, WaitTimeout
+from ..loop import MediaUse, finish_within, on_loop, on_media_loop
+from ..room import Room
+from .picture import Image
+
+__all__ = ["Pictures", "VideoBot", "colour_bars", "play_video"]
+
+Pictures: TypeAlias = Literal["test pattern"] | ArrayLike | Callable[[int], ArrayLike]
+"""What can be shown: a name, an array of shape (n, h, w, 3), or a function of the number."""
+
+BARS = np.array([[192, 192, 192], [192, 192, 0], [0, 192, 192], [0, 192, 0]], np.uint8)
+
+STOP_TIMEOUT = 5.0
+
+_log = logging.getLogger("lkexplore")
+
+
+def colour_bars(number: int, size: tuple[int, int] = (640, 360)) -> Image:
+    """Return a picture of colour bars with a white mark that moves on with every picture.
+
+    Parameters
+    ----------
+    number : int
+        Which picture; the mark is back after 60.
+    size : tuple of int
+        Width and height.
+
+    Returns
+    -------
+    ndarray of uint8
+        Shape (h, w, 3).
+
+    Notes
+    -----
+    Taught in ``notebooks/02_recording.ipynb``.
+
+    Examples
+    --------
+    >>> colour_bars(0, (80, 40))[5, ::20].tolist()[3]
+    [0, 192, 0]
+    """
+    width, height = size
+    image = np.empty((height, width, 3), np.uint8)
+    image[:] = BARS[np.arange(width) * len(BARS) // width]
+    image[height * 3 // 4 :] = 16
+    left = width * (number % 60) // 60
+    image[height * 3 // 4 :, left : left + max(width // 30, 2)] = 235
+    return image
+
+
+async def play_video(
+    room: str | Room,
+    pictures: Pictures = "test pattern",
+    identity: str = "alice",
+    *,
+    fps: float = 30.0,
+    name: str = "camera",
+    codec: str = "vp8",
+    simulcast: bool = False,
+    url: str | None = None,
+    token: str | None = None,
+    api_key: str | None = None,
+    api_secret: str | None = None,
+    timeout: float = 10.0,
+) -> VideoBot:
+    """Send a participant into a room who shows pictures there, over and over.
+
+    Parameters
+    ----------
+    room : str or Room
+        The room's name, or a room that we are in: then a newcomer joins it, too.
+    pictures : "test pattern", array_like of uint8 or callable
+        ``"test pattern"`` (see `colour_bars`), an array of shape (n, h, w, 3) shown from the
+        start again after its end, or a function from the picture's number to an array of shape
+        (h, w, 3), called on the media thread: it must be quick.
+    identity : str
+        Who to be; someone of that identity who is already there is put out.
+    fps : float
+        Pictures per second, more than 0, at most 120.
+    name : str
+        The track's name; it is announced as a camera.
+    codec : {"vp8", "h264", "vp9", "av1"}
+        How it is encoded.
+    simulcast : bool
+        Whether to send it in several sizes at once.
+    url, token, api_key, api_secret
+        The server, as in `connect`. A token must be one for `identity`.
+    timeout : float
+        Seconds to join, and again to publish.
+
+    Returns
+    -------
+    VideoBot
+        Also an async context manager; the bot leaves with it.
+
+    Raises
+    ------
+    ConnectError, TokenError, WaitTimeout, ServerError
+        As `connect`.
+    LkExploreError
+        For pictures, a rate or a codec that cannot be used.
+
+    Notes
+    -----
+    Taught in ``notebooks/02_recording.ipynb``.
+
+    Examples
+    --------
+    >>> alice = await lk.bots.play_video("lesson-1")               # doctest: +SKIP
+    >>> image = await room.capture_image("alice")                  # doctest: +SKIP
+    """
+    if not (0 < fps <= 120):
+        raise LkExploreError(f"fps must be more than 0 and at most 120, not {fps!r}")
+    if codec.upper() not in rtc.VideoCodec.keys():  # noqa: SIM118 (no mapping)
+        raise LkExploreError(f"codec {codec!r} is not known: use vp8, h264, vp9 or av1")
+    frames = _frames(pictures)
+    first = _checked(next(frames))
+    token, api_secret = hidden(token), hidden(api_secret)
+    joined = await connect(
+        room.name if isinstance(room, Room) else room,
+        identity=identity,
+        url=url,
+        token=token,
+        api_key=api_key,
+        api_secret=api_secret,
+        memory=0.0,
+        timeout=timeout,
+    )
+    bot = VideoBot(joined, itertools.chain([first], frames), fps)
+    try:
+        await bot.start(first.shape[1], first.shape[0], name, codec.upper(), simulcast, timeout)
+    except BaseException:
+        await joined.close()
+        raise
+    return bot
+
+
+class VideoBot:
+    """A participant that shows pictures; made by `play_video`.
+
+    Attributes
+    ----------
+    room : Room
+        The room, as the bot sees it.
+    fps : float
+        Pictures per second.
+    shown : int
+        How many pictures were shown so far.
+    publication : rtc.LocalTrackPublication
+        The SDK's own object.
+
+    Examples
+    --------
+    >>> async with await lk.bots.play_video("lesson-1") as alice:      # doctest: +SKIP
+    ...     film = await room.record_video(alice.identity, 5)
+    """
+
+    publication: rtc.LocalTrackPublication
+
+    def __init__(self, room: Room, frames: Iterator[Image], fps: float) -> None:
+        self.room, self.fps, self.shown = room, fps, 0
+        self._frames = frames
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def identity(self) -> str:
+        """Who it is in the room."""
+        return self.room.identity
+
+    @on_media_loop
+    async def start(
+        self, width: int, height: int, name: str, codec: str, simulcast: bool, timeout: float
+    ) -> None:
+        """Publish the track and begin to show pictures."""
+        if not self.room.rtc.local_participant.permissions.can_publish:
+            raise TokenError(
+                f"our token does not allow publishing pictures into room {self.room.name!r}: it "
+                "needs the canPublish grant"
+            )
+        source = rtc.VideoSource(width, height)
+        track = rtc.LocalVideoTrack.create_video_track(name, source)
+        bits = max(300_000, int(width * height * self.fps * 0.15))
+        options = rtc.TrackPublishOptions(
+            source=rtc.TrackSource.SOURCE_CAMERA,
+            video_codec=rtc.VideoCodec.Value(codec),
+            simulcast=simulcast,
+            video_encoding=rtc.VideoEncoding(max_bitrate=bits, max_framerate=self.fps),
+        )
+        publishing = on_loop(
+            self.room.sdk_loop, self.room.rtc.local_participant.publish_track(track, options)
+        )
+        try:
+            self.publication = await finish_within(publishing, timeout, self._withdraw)
+        except TimeoutError:
+            raise WaitTimeout(f"the server did not accept the track within {timeout:g} s") from None
+        except PublishTrackError as error:
+            raise LkExploreError(
+                f"track {name!r} could not be published: {error.message}"
+            ) from None
+        self._task = asyncio.get_running_loop().create_task(self._show(source))
+        self._task.add_done_callback(_report)
+
+    @on_media_loop
+    async def stop(self) -> None:
+        """Unpublish the track, and stay in the room."""
+        await self._end_task()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._withdraw(self.publication), STOP_TIMEOUT)
+
+    @on_media_loop
+    async def mute(self) -> None:
+        """Mute the camera."""
+        self.publication.track.mute()  # type: ignore[union-attr]
+
+    @on_media_loop
+    async def unmute(self) -> None:
+        """Show pictures again."""
+        self.publication.track.unmute()  # type: ignore[union-attr]
+
+    async def close(self) -> None:
+        """Leave the room."""
+        await self._end_task()
+        await self.room.close()
+
+    @on_media_loop
+    async def _end_task(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=STOP_TIMEOUT)
+
+    async def _withdraw(self, publication: rtc.LocalTrackPublication) -> None:
+        with contextlib.suppress(UnpublishTrackError):
+            unpublishing = self.room.rtc.local_participant.unpublish_track(publication.sid)
+            await on_loop(self.room.sdk_loop, unpublishing)
+
+    async def _show(self, source: rtc.VideoSource) -> None:
+        begin = time.monotonic()
+        with MediaUse():
+            for image in self._frames:
+                if self.room.closed:
+                    return
+                height, width = _checked(image).shape[:2]
+                data = np.ascontiguousarray(image).tobytes()
+                frame = rtc.VideoFrame(width, height, rtc.VideoBufferType.RGB24, data)
+                source.capture_frame(frame)
+                self.shown += 1
+                await asyncio.sleep(max(0.0, begin + self.shown / self.fps - time.monotonic()))
+
+    async def __aenter__(self) -> VideoBot:
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        state = "left" if self.room.closed else f"{self.shown} pictures shown, {self.fps:g} fps"
+        return f"<VideoBot {self.identity!r} in room {self.room.name!r}: {state}>"
+
+
+def _frames(pictures: Pictures) -> Iterator[Image]:
+    if isinstance(pictures, str):
+        if pictures != "test pattern":
+            raise LkExploreError(
+                f"{pictures!r} is no picture: give 'test pattern', an array of shape "
+                "(n, h, w, 3), or a function"
+            )
+        return map(colour_bars, itertools.count())
+    if callable(pictures):
+        return (np.asarray(pictures(number)) for number in itertools.count())
+    array = np.asarray(pictures)
+    if array.ndim != 4 or not len(array):
+        raise LkExploreError(
+            f"pictures of shape {array.shape} cannot be shown: give (n, h, w, 3), n at least 1"
+        )
+    return itertools.cycle(array)
+
+
+def _checked(image: Image) -> Image:
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or min(image.shape) < 1:
+        raise LkExploreError(
+            f"a picture of shape {image.shape} and dtype {image.dtype} cannot be shown: give "
+            "uint8 of shape (h, w, 3)"
+        )
+    if math.prod(image.shape) > 3 * 8192 * 8192:
+        raise LkExploreError(f"a picture of {image.shape[1]}x{image.shape[0]} is too large to send")
+    return image
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("showing pictures ended early: %s", error)
