@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from .timeline import Gap as Gap
     from .timeline import Timing as Timing
     from .video import SavedVideo as SavedVideo
+    from .video import VideoFrame as VideoFrame
+    from .video import VideoFrames as VideoFrames
     from .video import VideoRecording as VideoRecording
     from .video import capture_image as capture_image
     from .video import record_av as record_av
@@ -73,6 +75,8 @@ _HOMES = {
     "SavedRecording": "files",
     "SavedVideo": "video",
     "Timing": "timeline",
+    "VideoFrame": "video",
+    "VideoFrames": "video",
     "VideoRecording": "video",
     "Room": "room",
     "LkExploreError": "errors",
@@ -90,6 +94,8 @@ __all__ = [
     "SavedRecording",
     "SavedVideo",
     "Timing",
+    "VideoFrame",
+    "VideoFrames",
     "VideoRecording",
     "bots",
     "capture_frames",

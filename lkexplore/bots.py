@@ -1,13 +1,28 @@
-"""Participants that play a sound, so that there is someone to record."""
+"""Participants that play a sound or pictures, so that there is someone to record."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from .connecting import connect
 from .credentials import hidden
 from .publishing import Playable, Playback, publish
 from .room import Room
 
-__all__ = ["Bot", "play"]
+if TYPE_CHECKING:
+    from .video.sending import VideoBot as VideoBot
+    from .video.sending import play_video as play_video
+
+__all__ = ["Bot", "VideoBot", "play", "play_video"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ("VideoBot", "play_video"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Pictures are loaded when they are wanted.
+    from .video import sending
+
+    return getattr(sending, name)
 
 
 async def play(

@@ -94,8 +94,10 @@ class Changes:
 
     async def wait(self, seconds: float) -> None:
         """Return at the next change (at once if one came since the last call), or in `seconds`."""
+        # In Python 3.11 wait_for() may swallow a cancellation.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), max(seconds, 0.0))
+            async with asyncio.timeout(max(seconds, 0.0)):
+                await self._changed.wait()
         self._changed.clear()
 
 

@@ -16,6 +16,7 @@ from .errors import RoomClosed
 from .finding import everyone, find_track
 from .loop import MediaUse, close_at_exit, on_loop, on_media_loop
 from .tracks import Kind, Participant, Source, Track, participant_view
+from .video.in_room import Films
 
 if TYPE_CHECKING:
     from .credentials import Credentials
@@ -31,7 +32,7 @@ LEAVE_TIMEOUT = 5.0
 _find = on_media_loop(find_track)
 
 
-class Room(Captures):
+class Room(Captures, Films):
     """A room that we are in: record from it, publish into it, see who is here.
 
     `connect` makes one. ``Room(rtc_room)`` puts the same methods around a connected room of the

@@ -16,7 +16,7 @@ from .memory import Memory
 from .one_track import capture
 from .options import Options
 from .recordings import Recordings
-from .session import RecordingSession, settled, start_recording
+from .session import RecordingSession, start_recording
 
 if TYPE_CHECKING:
     from ..video import VideoFrames
@@ -177,8 +177,7 @@ class Captures:
         (Gap(start=3.1, end=4.2, reason='muted'),)
         """
         options = Options(seconds, sample_rate, channels, timeout, overwrite)
-        await settled(self.rtc, settling)
-        session = await start_recording(self.rtc, None, options, folder)
+        session = await start_recording(self.rtc, None, options, folder, settling)
         return await self._kept(session)
 
     async def start_recording(

@@ -31,6 +31,7 @@ GRACE = 2.0
 RECONNECTING, UNPUBLISHED, LEFT = "reconnecting", "unpublished", "left"
 LOST = "was lost with our connection"
 UNSUBSCRIBED = "was unsubscribed"
+FORBIDDEN = "may not be heard by us any more (canSubscribe was taken away)"
 
 _ENDED = {RECONNECTING: LOST, UNPUBLISHED: "was unpublished", LEFT: "ended, they left"}
 
@@ -69,6 +70,7 @@ class Listener:
         self._why = ""
         self._hopeless = False
         self._resuming = False
+        self._track: rtc.Track | None = None
         self._feed: Feed | None = None
 
     def poke(self) -> None:
@@ -77,8 +79,10 @@ class Listener:
 
     def awaits(self, view: Track) -> bool:
         """Whether it has lost its track, and would go on with this one."""
-        mine = (self.view.identity, self.view.name)
-        return self._resuming and mine == (view.identity, view.name)
+        if (self.view.identity, self.view.name) != (view.identity, view.name):
+            return False
+        # That its own is gone may not have come round to it yet.
+        return self._resuming or (self._track is not None and self._ended(self._track) in _ENDED)
 
     def on_frame(self, frame: rtc.AudioFrame) -> None:
         """Take one frame."""
@@ -114,10 +118,13 @@ class Listener:
     async def _one_stream(self, track: rtc.Track) -> str:
         channels = self.sink.channels
         self._reconnections = self._changes.reconnections
+        self._track = track
         async with listen(track, channels, self.on_frame, self.sink.note) as feed:
             self._feed = feed
             try:
                 ended, at = await self._follow(track), time.monotonic()
+                if ended == RECONNECTING and feed.vitals and feed.vitals.latest:
+                    at = min(at, feed.vitals.latest.last_packet)
                 if ended:
                     feed.no_more_looks(self.sink.note)
                     await asyncio.sleep(TICK)  # what the native side still holds comes now
@@ -134,12 +141,15 @@ class Listener:
         """Wait while the stream fills the sink; return why it ended, '' when full."""
         sink, opened = self.sink, time.monotonic()
         at_opening = seen = sink.held
-        heard, looks = opened, 0
+        heard, looks, asked = opened, 0, False
         while not sink.full and self._error is None:
             publication = self.view.publication
             sink.mark_muted(publication is not None and publication.muted, time.monotonic())
             if ended := self._ended(track):
                 return ended
+            if not asked and self._reconnecting():
+                asked = True
+                self._look_now()
             await self._changes.wait(TICK)
             if sink.held != seen:
                 seen, heard, looks = sink.held, time.monotonic(), 0
@@ -177,16 +187,27 @@ class Listener:
         owner = self._owner(room)
         published = owner is not None and publication.sid in owner.track_publications
         if published and publication.track is track:
+            if owner is not room.local_participant and not _may_hear(room):
+                return FORBIDDEN
             if state == rtc.ConnectionState.CONN_CONNECTED:
                 self._reconnections = self._changes.reconnections
             return ""
         # A quick reconnection may be over before anyone looks.
         reconnected = self._changes.reconnections != self._reconnections
-        if reconnected or state == rtc.ConnectionState.CONN_RECONNECTING:
+        if reconnected or self._reconnecting():
             return RECONNECTING
         if owner is None:
             return LEFT
         return UNSUBSCRIBED if published else UNPUBLISHED
+
+    def _reconnecting(self) -> bool:
+        state = None if self.room is None else self.room.connection_state
+        return state == rtc.ConnectionState.CONN_RECONNECTING
+
+    def _look_now(self) -> None:
+        """Learn when the last packet came, while the statistics can still be had."""
+        if self._feed is not None and self._feed.vitals is not None:
+            self._feed.vitals.look_now()
 
     def _owner(self, room: rtc.Room) -> rtc.Participant | None:
         return next((p for p in everyone(room) if p.identity == self.view.identity), None)
@@ -198,7 +219,7 @@ class Listener:
             return None
         since = time.monotonic()
         while not sink.full:
-            if room.connection_state == rtc.ConnectionState.CONN_RECONNECTING:
+            if self._reconnecting():
                 since = time.monotonic()
                 await self._changes.wait(TICK)
             else:
@@ -233,6 +254,11 @@ class Listener:
         else:
             return track
         return None
+
+
+def _may_hear(room: rtc.Room) -> bool:
+    # The SDK does not tell of the tracks that we then no longer get.
+    return bool(room.local_participant.permissions.can_subscribe)
 
 
 def describe(view: Track) -> str:

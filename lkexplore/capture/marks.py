@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..timeline import Concealment, Gap
-from .vitals import PERIOD, Look
+from .vitals import RESOLUTION, Look
 
 __all__ = ["FADE", "NOTHING", "Marks"]
 
@@ -91,7 +91,7 @@ class Marks:
 
 def _explained(hidden: Concealment, gaps: list[Gap]) -> bool:
     """Whether a gap is what made the decoder conceal: it lies there, or at its edge."""
-    slack = PERIOD + FADE
+    slack = RESOLUTION + FADE
     return any(
         gap.start - slack <= hidden.start and hidden.end <= gap.end + 2 * slack for gap in gaps
     )

@@ -95,7 +95,7 @@ async def record(
         float32 of shape (channels, n), or with `path` what the file holds. While the track is
         muted or unpublished, nothing arrives, or our connection is lost, there is silence of that
         length, and the interval is in ``gaps``; what the decoder made up for lost packets is in
-        ``concealed``, as finely as every 0.2 s. When the participant leaves before `seconds` are
+        ``concealed``, known to 0.4 s. When the participant leaves before `seconds` are
         over, the recording ends there and a `UserWarning` says so.
 
     Raises

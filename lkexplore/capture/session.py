@@ -21,13 +21,14 @@ from ..loop import MediaUse, media_loop, on_media_loop
 from ..recording import Recording
 from ..tracks import Track, kind_of, track_view
 from .listening import LEFT, UNPUBLISHED, Listener, describe
+from .marks import NOTHING
 from .options import Options
 from .progress import show_progress
 from .recordings import Key, Recordings, as_folder, file_name
 from .take import Take
 from .vitals import watch
 
-__all__ = ["RecordingSession", "settled", "start_recording"]
+__all__ = ["RecordingSession", "start_recording"]
 
 LOOK_AGAIN = 1.0
 PEEP = 0.05
@@ -74,7 +75,7 @@ class RecordingSession(Awaitable[Recordings[Any]]):
         self._loop = media_loop()
         self._parts: dict[Key, _Part] = {}
         self._end = math.inf if options.seconds is None else options.seconds
-        self._stopping = asyncio.Event()
+        self._stopping, self._over = asyncio.Event(), asyncio.Event()
         self.started = time.monotonic() + OPENING
         self._task = self._loop.create_task(self._run())
         self._seen: set[str] = set()
@@ -154,9 +155,13 @@ class RecordingSession(Awaitable[Recordings[Any]]):
     async def _run(self) -> None:
         try:
             with MediaUse(), Changes(self._room) as changes:
+                self._look_for_tracks()
                 while not self._stopping.is_set() and self.elapsed < self._end:
-                    self._look_for_tracks()
                     if self._room.connection_state == rtc.ConnectionState.CONN_DISCONNECTED:
+                        self._problems.append(
+                            f"the connection to room {self._room.name!r} was lost after "
+                            f"{self.elapsed:.2f} s: the recordings end there"
+                        )
                         break
                     stopped = asyncio.ensure_future(self._stopping.wait())
                     left = min(LOOK_AGAIN, self._end - self.elapsed)
@@ -166,6 +171,7 @@ class RecordingSession(Awaitable[Recordings[Any]]):
                     finally:
                         stopped.cancel()
                         woken.cancel()
+                    self._look_for_tracks()
                 await self._bring_to_an_end()
         finally:
             for part in self._parts.values():
@@ -174,6 +180,7 @@ class RecordingSession(Awaitable[Recordings[Any]]):
 
     async def _bring_to_an_end(self) -> None:
         self._end = min(self._end, self.elapsed)
+        self._over.set()
         for part in self._parts.values():
             if part.recording is None:
                 part.take.limit(self._end)
@@ -226,6 +233,8 @@ class RecordingSession(Awaitable[Recordings[Any]]):
             publication = cast(rtc.TrackPublication, part.view.publication)
             track, _ = await find_track(self._room, publication, "audio", self._options.timeout)
             ended = await part.listener.run(track)
+            if ended and self._options.seconds is not None:
+                await self._pad(part, ended)
         except LkExploreError as error:
             # One track's trouble, such as a full disk, is not the others'.
             self._problems.append(f"{describe(part.view)}: {error}")
@@ -233,28 +242,52 @@ class RecordingSession(Awaitable[Recordings[Any]]):
         finally:
             part.recording = await part.take.close(ended)
 
+    async def _pad(self, part: _Part, ended: str) -> None:
+        """Follow the sound that came with silence, for all recordings to be of one length."""
+        take, connected = part.take, self._room.isconnected()
+        if connected:
+            take.lapse("unsubscribed", time.monotonic())
+            self._problems.append(f"{describe(part.view)} {ended}: silence from there on")
+        await self._over.wait()
+        take.limit(self._end)
+        take.fill(self.started + self._end, NOTHING)
+
 
 async def start_recording(
-    room: rtc.Room, identity: str | None, options: Options, folder: str | os.PathLike[str] | None
+    room: rtc.Room,
+    identity: str | None,
+    options: Options,
+    folder: str | os.PathLike[str] | None,
+    settling: float = 0.0,
 ) -> RecordingSession:
-    """Begin to record; see `Room.start_recording`."""
+    """Begin to record; see `Room.start_recording` and, for `settling`, `Room.record_all`."""
     target = None if folder is None else as_folder(folder)
-    return await _begin(room, identity, options, target)
-
-
-@on_media_loop
-async def _begin(
-    room: rtc.Room, identity: str | None, options: Options, folder: Path | None
-) -> RecordingSession:
-    if not room.isconnected():
-        raise RoomClosed(f"room {room.name!r} was left: connect again")
-    session = RecordingSession(room, identity, options, folder)
-    await asyncio.sleep(OPENING)
+    caller = cast("asyncio.Task[Any]", asyncio.current_task())
+    cancelled = caller.cancelling()
+    session = await _begin(room, identity, options, target, settling)
+    if caller.cancelling() > cancelled:
+        # It came too late to keep the session from beginning.
+        session.stop()
     return session
 
 
 @on_media_loop
-async def settled(room: rtc.Room, timeout: float) -> None:
+async def _begin(
+    room: rtc.Room, identity: str | None, options: Options, folder: Path | None, settling: float
+) -> RecordingSession:
+    await _settled(room, settling)
+    if not room.isconnected():
+        raise RoomClosed(f"room {room.name!r} was left: connect again")
+    session = RecordingSession(room, identity, options, folder)
+    try:
+        await asyncio.sleep(OPENING)
+    except asyncio.CancelledError:
+        await session.stop().ended()
+        raise
+    return session
+
+
+async def _settled(room: rtc.Room, timeout: float) -> None:
     """Wait until the jitter buffers of the tracks that are there have adapted to them."""
     deadline = time.monotonic() + timeout
     tracks = [

@@ -14,7 +14,7 @@ from ..timeline import Timing
 from .clock import STREAM_RATE, StreamClock
 from .feed import Feed
 from .marks import NOTHING, Marks
-from .vitals import PERIOD, Look
+from .vitals import RESOLUTION, Look
 
 __all__ = ["NOT_THERE", "Sink"]
 
@@ -198,7 +198,7 @@ class Sink(ABC):
             delay=delay,
             residual=float(np.quantile(off, 0.95)) + residual + TOLERANCE,
             rate=rate,
-            resolution=PERIOD if self.marks.observed else math.inf,
+            resolution=RESOLUTION if self.marks.observed else math.inf,
         )
 
     # Inside

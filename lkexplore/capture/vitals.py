@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -13,10 +14,12 @@ from typing import TypeAlias
 from livekit import rtc
 from livekit.rtc._proto.stats_pb2 import RtcStats
 
-__all__ = ["PERIOD", "Look", "OnLook", "Vitals", "watch"]
+__all__ = ["RESOLUTION", "Look", "OnLook", "Vitals", "watch"]
 
-PERIOD = 0.2
-"""Seconds between two looks: the resolution of what is said about concealment."""
+WATCHFUL = 0.2
+RESOLUTION = 0.4
+"""Seconds between two looks: while the track is new or in trouble, and else; so finely, at least,
+it is known where sound was concealed."""
 
 GIVE_UP = 2.0
 
@@ -87,7 +90,12 @@ class Vitals:
         self.latest: Look | None = None
         self.listeners: tuple[OnLook, ...] = ()
         self._track = track
+        self._wanted = asyncio.Event()
         self._task = asyncio.get_running_loop().create_task(self._watch())
+
+    def look_now(self) -> None:
+        """Look without waiting for the next turn."""
+        self._wanted.set()
 
     async def close(self) -> None:
         """Look no more."""
@@ -105,11 +113,21 @@ class Vitals:
                     for on_look in self.listeners:
                         on_look(self.latest)
                 before = now
-            await asyncio.sleep(PERIOD)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._pause()):
+                    await self._wanted.wait()
+            self._wanted.clear()
+
+    def _pause(self) -> float:
+        look = self.latest
+        if look is None or not look.settled or look.concealed > 0 or math.isinf(look.first_packet):
+            return WATCHFUL
+        return RESOLUTION
 
     async def _counters(self) -> _Counters | None:
         try:
-            entries = await asyncio.wait_for(self._track.get_stats(), GIVE_UP)
+            async with asyncio.timeout(GIVE_UP):
+                entries = await self._track.get_stats()
         except Exception as error:
             # The SDK raises bare exceptions. A track that is going away has no statistics, and
             # that it has ended is for others to find out.
@@ -123,6 +141,7 @@ class Vitals:
 async def watch(track: rtc.Track) -> AsyncIterator[Vitals]:
     """Look at a track's statistics until left."""
     vitals = Vitals(track)
+    vitals.listeners = (lambda _: None,)
     try:
         yield vitals
     finally:

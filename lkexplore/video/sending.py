@@ -90,7 +90,7 @@ async def play_video(
     room : str or Room
         The room's name, or a room that we are in: then a newcomer joins it, too.
     pictures : "test pattern", array_like of uint8 or callable
-        ``"test pattern"`` (see `colour_bars`), an array of shape (n, h, w, 3) shown from the
+        ``"test pattern"`` for `colour_bars`, an array of shape (n, h, w, 3) shown from the
         start again after its end, or a function from the picture's number to an array of shape
         (h, w, 3), called on the media thread: it must be quick.
     identity : str

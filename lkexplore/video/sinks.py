@@ -131,8 +131,8 @@ class FileSink:
         self.file = await asyncio.to_thread(
             Mp4File, self._path, (max(width, 2), max(height, 2)), self._channels
         )
-        # No daemon: the interpreter waits for a file to be finished when it exits.
-        self._thread = threading.Thread(target=self._work, name="lkexplore-mp4")
+        # A daemon: an interpreter that exits leaves the file as a killed one does, and plays.
+        self._thread = threading.Thread(target=self._work, name="lkexplore-mp4", daemon=True)
         self._thread.start()
 
     async def add(self, picture: Picture, seconds: float) -> None:
@@ -163,6 +163,10 @@ class FileSink:
         self._jobs.put(lambda file: file.close(seconds))
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join, CLOSE_TIMEOUT)
+        if self._thread.is_alive():
+            self.problem = (
+                f"{self._path} was not finished within {CLOSE_TIMEOUT:g} s: the disk is too slow"
+            )
 
     def abandon(self) -> None:
         """Let go of the file as it is; to be called when the film ended in an error."""

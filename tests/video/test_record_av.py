@@ -59,6 +59,7 @@ class Stage:
     async def _flash(self, source: rtc.VideoSource, start: float) -> None:
         number = 0
         while True:
+            number = max(number, round((time.monotonic() - start) * 30))
             await asyncio.sleep(max(0.0, start + number / 30 - time.monotonic()))
             lit = number % 30 < 30 * LIT
             image = np.full((SIZE[1], SIZE[0], 3), 235 if lit else 20, np.uint8)
@@ -67,7 +68,8 @@ class Stage:
 
     async def _beep(self, source: rtc.AudioSource, start: float) -> None:
         await asyncio.sleep(max(0.0, start - time.monotonic()))
-        count = 0
+        # Publishing may have taken longer than there was time.
+        count = max(0, round((time.monotonic() - start) * RATE))
         while True:
             t = np.arange(count, count + 480) / RATE
             tone = np.where(t % PERIOD < LIT, 9000 * np.sin(2 * np.pi * 1000 * t), 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +10,7 @@ import av
 import numpy as np
 import pytest
 from livekit import rtc
+from livekit.rtc.room import SimulateScenarioKind
 from sights import SIZE, colour_error, number_of, numbered
 
 from lkexplore.errors import FileError, LkExploreError, RoomClosed, TrackNotFound
@@ -227,7 +227,27 @@ async def test_what_cannot_be_is_said(join, show, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a disk that is full")
+@pytest.mark.parametrize("scenario", ["SIMULATE_FULL_RECONNECT", "SIMULATE_SIGNAL_RECONNECT"])
+async def test_a_lost_connection_is_survived(join, show, scenario):
+    await show(draw)
+    room = await join()
+    job = asyncio.create_task(record_video("alice", 7.0, room=room))
+    await asyncio.sleep(2.0)
+    kind = getattr(SimulateScenarioKind, scenario)
+    await on_media_loop(room.rtc.simulate_scenario)(kind)
+    video = await job
+    assert video.duration == 7.0
+    assert video.timestamps[-1] > 6.5
+    missing = np.diff(video.timestamps)
+    steps = np.diff([number_of(image) for image in video.frames])
+    # What was on its way when the connection was lost may come again with the next one.
+    assert (steps[missing < 0.15] > 0).all(), (steps, missing)
+    assert {gap.reason for gap in video.gaps} <= {"reconnecting"}
+    for place in np.flatnonzero(missing > 0.5):
+        gap = [g for g in video.gaps if g.start == pytest.approx(video.timestamps[place])]
+        assert gap[0].duration == pytest.approx(missing[place])
+
+
 async def test_a_full_disk_ends_it_with_what_is_there(join, show, tmp_path, monkeypatch):
     """A disk that takes so many bytes and no more, as the operating system says it."""
     import errno
