@@ -18,8 +18,11 @@ from .sink import Sink
 __all__ = ["LEFT", "UNPUBLISHED", "Listener", "describe"]
 
 TICK = 0.1
+CALM = 0.5
+"""Seconds between two looks: while waiting for a track, and while nothing changes."""
+
 QUIET = 1.5
-QUIET_LOOKS = 10
+QUIET_LOOKS = 3
 """Seconds, and looks, without a frame after which none is expected any more."""
 
 BEHIND = 0.2
@@ -150,7 +153,7 @@ class Listener:
             if not asked and self._reconnecting():
                 asked = True
                 self._look_now()
-            await self._changes.wait(TICK)
+            await self._changes.wait(CALM)
             if sink.held != seen:
                 seen, heard, looks = sink.held, time.monotonic(), 0
                 continue

@@ -44,7 +44,8 @@ class Sink(ABC):
     lead : bool
         Whether silence stands for what was missed after `start`; else the sound begins later.
     patience : float
-        Seconds for which to hold frames back at most, for the buffer of a new track to settle.
+        Seconds for which to hold frames back, for a new track's buffer to settle: at most as long
+        as the recording.
     """
 
     def __init__(self, channels: int, start: float, lead: bool, patience: float) -> None:
@@ -122,8 +123,7 @@ class Sink(ABC):
         if self._placed or not self._held:
             return
         self._placed = True
-        latest = feed.vitals.latest if feed.vitals else None
-        self.delay = latest.delay if latest else 0.0
+        self.delay = feed.vitals.delay if feed.vitals else 0.0
         first = feed.clock.time_of(feed.clock.count - self._held_count) - self.delay
         if not self._lead:
             self.started = max(first, self.started)
@@ -161,17 +161,18 @@ class Sink(ABC):
         self._muted = muted
         mark = self.marks.begin if muted else self.marks.end
         if self._placed:
-            mark("muted", at - self.started)
+            mark("muted", self._place_of(at))
         else:
-            self._held_notes.append(lambda: mark("muted", at - self.started))
+            self._held_notes.append(lambda: mark("muted", self._place_of(at)))
 
     def lapse(self, reason: str, at: float) -> None:
         """Begin a gap at a monotonic time: there is no stream, until frames come again."""
         if self._lapse == reason:
             return
+        place = self._place_of(at)
         if self._lapse is not None:
-            self.marks.end(self._lapse, at - self.started)
-        self.marks.begin(reason, at - self.started)
+            self.marks.end(self._lapse, place)
+        self.marks.begin(reason, place)
         self._lapse = reason
 
     def fill(self, until: float, reason: str | None = None) -> None:
@@ -204,13 +205,16 @@ class Sink(ABC):
     # Inside
 
     def _ready(self, feed: Feed) -> bool:
-        latest = feed.vitals.latest if feed.vitals else None
         if self._held_count / STREAM_RATE >= self._patience:
             return True
-        if latest is None:
+        if feed.vitals is None or feed.vitals.latest is None:
             return False
-        there = feed.clock.time_of(feed.clock.count) - latest.delay - self.started
-        return latest.settled or there >= self.end
+        there = feed.clock.time_of(feed.clock.count) - feed.vitals.delay - self.started
+        return there >= self.end
+
+    def _place_of(self, at: float) -> float:
+        """Return where a sound lies, in seconds, that was sent at a monotonic time not long ago."""
+        return at - self.started + self.latest_delay - self.delay
 
     def _append(self, samples: NDArray[np.int16]) -> None:
         """Write samples, but those that were sent before the start."""

@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import logging
 import math
+import statistics
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -22,6 +24,7 @@ RESOLUTION = 0.4
 it is known where sound was concealed."""
 
 GIVE_UP = 2.0
+RECENT = 12
 
 ENCODING = 0.010
 """Seconds that the jitter buffer does not count: 6.5 ms by which Opus looks ahead (RFC 7845, 4.2)
@@ -89,9 +92,17 @@ class Vitals:
     def __init__(self, track: rtc.Track) -> None:
         self.latest: Look | None = None
         self.listeners: tuple[OnLook, ...] = ()
+        self._recent: deque[Look] = deque(maxlen=RECENT)
         self._track = track
         self._wanted = asyncio.Event()
         self._task = asyncio.get_running_loop().create_task(self._watch())
+
+    @property
+    def delay(self) -> float:
+        """The usual delay of the last seconds: the median, once settled of what was settled."""
+        settled = [look.delay for look in self._recent if look.settled]
+        delays = settled or [look.delay for look in self._recent]
+        return statistics.median(delays) if delays else 0.0
 
     def look_now(self) -> None:
         """Look without waiting for the next turn."""
@@ -110,6 +121,7 @@ class Vitals:
             if now is not None and (before is None or now.time > before.time):
                 if before is not None:
                     self.latest = _compare(before, now, self.latest)
+                    self._recent.append(self.latest)
                     for on_look in self.listeners:
                         on_look(self.latest)
                 before = now
