@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .connecting import connect
 from .credentials import hidden
+from .errors import RoomClosed
+from .loop import on_media_loop
 from .publishing import Playable, Playback, publish
 from .room import Room
 
 if TYPE_CHECKING:
+    from livekit import rtc
+
     from .video.sending import VideoBot as VideoBot
+    from .video.sending import colour_bars as colour_bars
     from .video.sending import play_video as play_video
 
-__all__ = ["Bot", "VideoBot", "play", "play_video"]
+__all__ = ["Bot", "VideoBot", "colour_bars", "play", "play_video"]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in ("VideoBot", "play_video"):
+    if name not in ("VideoBot", "colour_bars", "play_video"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     # Pictures are loaded when they are wanted.
     from .video import sending
@@ -126,6 +131,34 @@ class Bot:
     def identity(self) -> str:
         """Who it is in the room."""
         return self.room.identity
+
+    @on_media_loop
+    async def mute(self) -> None:
+        """Mute the track; the sound goes on unheard.
+
+        Raises
+        ------
+        RoomClosed
+            The sound has ended, or the bot has left.
+        """
+        self._track().mute()
+
+    @on_media_loop
+    async def unmute(self) -> None:
+        """Be heard again.
+
+        Raises
+        ------
+        RoomClosed
+            The sound has ended, or the bot has left.
+        """
+        self._track().unmute()
+
+    def _track(self) -> rtc.LocalAudioTrack:
+        track = self.playback.publication.track
+        if self.room.closed or self.playback.done or track is None:
+            raise RoomClosed(f"{self.identity!r} plays nothing any more: send another bot")
+        return cast("rtc.LocalAudioTrack", track)
 
     async def close(self) -> None:
         """Leave the room."""

@@ -246,8 +246,8 @@ class Playback:
                 await self._wait_for_listeners()
                 await self._send_silence(LEAD_IN)
             for block in self._blocks():
+                self._sent += len(block)  # the outlet counts it as queued from now on
                 await self._outlet.send(block)
-                self._sent += len(block)
             await self._send_silence(TAIL)
             await self._outlet.wait_until_played()
         except asyncio.CancelledError:

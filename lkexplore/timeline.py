@@ -33,8 +33,8 @@ class Gap:
     start, end : float
         Seconds from the start of the recording, ``0 <= start <= end``.
     reason : str
-        Why, such as ``"muted"``, ``"unpublished"``, ``"left"``, ``"reconnecting"``,
-        ``"nothing arrived"`` or ``"not there yet"``.
+        Why, such as ``"muted"``, ``"unpublished"``, ``"unsubscribed"``, ``"left"``,
+        ``"reconnecting"``, ``"nothing arrived"`` or ``"not there yet"``.
 
     Raises
     ------

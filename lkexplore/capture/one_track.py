@@ -95,7 +95,7 @@ async def record(
         float32 of shape (channels, n), or with `path` what the file holds. While the track is
         muted or unpublished, nothing arrives, or our connection is lost, there is silence of that
         length, and the interval is in ``gaps``; what the decoder made up for lost packets is in
-        ``concealed``, known to 0.4 s. When the participant leaves before `seconds` are
+        ``concealed``, known to 0.4 s (what Opus repairs from the next packet counts as heard). When the participant leaves before `seconds` are
         over, the recording ends there and a `UserWarning` says so.
 
     Raises
@@ -148,12 +148,15 @@ async def _capture(
     track, view = await find_track(room, source, "audio", options.timeout)
     take = Take(options.store(path), view, options.seconds, time.monotonic(), lead=False)
     waits = frozenset() if options.seconds is None else frozenset({UNPUBLISHED})
-    reason = "failed"
     try:
         with MediaUse():
             reason = await Listener(room, view, take, options.timeout, waits).run(track)
-    finally:
-        recording = await take.close(reason)
+    except BaseException:
+        await take.close("failed")
+        if take.empty:
+            take.store.discard()
+        raise
+    recording = await take.close(reason)
     if not reason or options.seconds is None:
         return recording, ""
     after = f"after {recording.duration:.2f} of {options.seconds:g} s"

@@ -107,10 +107,10 @@ class Recordings(Mapping[Key, T], Generic[T]):
         FileError
             If a file cannot be written.
         """
-        target = as_folder(folder)
+        target, taken = as_folder(folder), set[str]()
         paths = []
         for key, recording in self.load().items():
-            path = target / f"{file_name(key)}.flac"
+            path = target / f"{file_name(key, taken)}.flac"
             recording.save(path, sidecar=True)
             paths.append(path)
         return paths
@@ -146,7 +146,20 @@ def as_folder(folder: str | os.PathLike[str]) -> Path:
     return target
 
 
-def file_name(key: Key) -> str:
-    """Return a name for the file of a recording, without suffix: from who and what, kept safe."""
+def file_name(key: Key, taken: set[str]) -> str:
+    """Return a name for the file of a recording, without suffix: from who and what, kept safe.
+
+    It is none of those that are `taken`, in whatever case, and is then among them.
+    """
     identity, name = (re.sub(r"[^\w.@+-]+", "-", part).strip("-.") for part in key)
-    return f"{identity[:80] or 'unknown'}_{name[:80] or 'track'}"
+    stem = found = f"{_short(identity) or 'unknown'}_{_short(name) or 'track'}"
+    again = 2
+    while found.lower() in taken:
+        found, again = f"{stem}-{again}", again + 1
+    taken.add(found.lower())
+    return found
+
+
+def _short(part: str) -> str:
+    # File systems count bytes, most of them up to 255.
+    return part.encode()[:80].decode(errors="ignore")

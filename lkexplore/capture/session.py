@@ -74,6 +74,7 @@ class RecordingSession(Awaitable[Recordings[Any]]):
         self._options, self._folder = options, folder
         self._loop = media_loop()
         self._parts: dict[Key, _Part] = {}
+        self._names: set[str] = set()
         self._end = math.inf if options.seconds is None else options.seconds
         self._stopping, self._over = asyncio.Event(), asyncio.Event()
         self.started = time.monotonic() + OPENING
@@ -152,6 +153,12 @@ class RecordingSession(Awaitable[Recordings[Any]]):
 
     # On the media loop
 
+    def discard_empty(self) -> None:
+        """Leave no files behind in which there is nothing."""
+        for part in self._parts.values():
+            if part.take.empty:
+                part.take.store.discard()
+
     async def _run(self) -> None:
         try:
             with MediaUse(), Changes(self._room) as changes:
@@ -206,7 +213,9 @@ class RecordingSession(Awaitable[Recordings[Any]]):
         if any(part.recording is None and part.listener.awaits(view) for part in parts):
             return
         key = self._key(view)
-        path = None if self._folder is None else self._folder / f"{file_name(key)}.flac"
+        path = None
+        if self._folder is not None:
+            path = self._folder / f"{file_name(key, self._names)}.flac"
         try:
             store = self._options.store(path)
         except LkExploreError as error:
@@ -283,6 +292,7 @@ async def _begin(
         await asyncio.sleep(OPENING)
     except asyncio.CancelledError:
         await session.stop().ended()
+        session.discard_empty()
         raise
     return session
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..timeline import Timing
 from .clock import STREAM_RATE, StreamClock
 from .feed import Feed
-from .marks import NOTHING, Marks
+from .marks import FADE, NOTHING, Marks
 from .vitals import RESOLUTION, Look
 
 __all__ = ["NOT_THERE", "Sink"]
@@ -22,6 +22,9 @@ NOT_THERE = "not there yet"
 
 DROPOUT = 0.04
 """Seconds by which a stream may lag behind its clock before samples must be missing."""
+
+FADING = 0.4
+"""Seconds from the beginning of a mute in which the decoder may still make up sound."""
 
 TOLERANCE = 0.006
 """Seconds by which the blocks that sound travels in shift it, above what is fitted."""
@@ -62,6 +65,7 @@ class Sink(ABC):
         self._early = 0
         self._held_notes: list[Callable[[], None]] = []
         self._muted = False
+        self._fading: tuple[float, float] | None = None
         self._lapse: str | None = NOT_THERE if lead else None
         self._resumed: tuple[float, str] | None = None
         self._first_sound = math.inf
@@ -159,11 +163,10 @@ class Sink(ABC):
         if muted == self._muted:
             return
         self._muted = muted
-        mark = self.marks.begin if muted else self.marks.end
         if self._placed:
-            mark("muted", self._place_of(at))
+            self._mark_muted(muted, at)
         else:
-            self._held_notes.append(lambda: mark("muted", self._place_of(at)))
+            self._held_notes.append(lambda: self._mark_muted(muted, at))
 
     def lapse(self, reason: str, at: float) -> None:
         """Begin a gap at a monotonic time: there is no stream, until frames come again."""
@@ -172,6 +175,9 @@ class Sink(ABC):
         place = self._place_of(at)
         if self._lapse is not None:
             self.marks.end(self._lapse, place)
+        elif self._placed:
+            # A stream may be cut off with sound still in its jitter buffer.
+            place = min(place, self.seconds)
         self.marks.begin(reason, place)
         self._lapse = reason
 
@@ -204,6 +210,16 @@ class Sink(ABC):
 
     # Inside
 
+    def _mark_muted(self, muted: bool, at: float) -> None:
+        place = self._place_of(at)
+        if muted:
+            self.marks.begin("muted", place)
+            # No packets come, and the decoder lets the last sound fade away.
+            self._fading = (place + FADE, place + FADING)
+        else:
+            self.marks.end("muted", place)
+            self._fading = None
+
     def _ready(self, feed: Feed) -> bool:
         if self._held_count / STREAM_RATE >= self._patience:
             return True
@@ -220,10 +236,23 @@ class Sink(ABC):
         """Write samples, but those that were sent before the start."""
         early = min(self._early, len(samples) // self.channels)
         self._early -= early
+        if self._fading is not None:
+            samples = self._faded(samples, self.seconds - early / STREAM_RATE)
         if self._resumed is not None and math.isinf(self._first_sound) and samples.any():
             place = int(np.argmax(samples != 0)) // self.channels
             self._first_sound = self.seconds + place / STREAM_RATE
         self._write(samples[early * self.channels :])
+
+    def _faded(self, samples: NDArray[np.int16], start: float) -> NDArray[np.int16]:
+        """Return samples that begin at a time, silent where a mute makes the decoder guess."""
+        begin, end = self._fading or (0.0, 0.0)
+        first, last = (round((edge - start) * STREAM_RATE) for edge in (begin, end))
+        if last <= 0:
+            self._fading = None
+            return samples
+        samples = samples.copy()
+        samples[max(first, 0) * self.channels : last * self.channels] = 0
+        return samples
 
     def _catch_up(self, at: float) -> None:
         """Leave no hole before a frame that belongs at a time in seconds."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FileError
-from ..files import Facts, SavedRecording, SoundWriter, write_sidecar
+from ..files import Facts, SavedRecording, SoundWriter, sidecar_path, write_sidecar
 from ..recording import Recording
 from .buffer import SampleBuffer
 from .clock import STREAM_RATE
@@ -62,6 +62,9 @@ class Store(Protocol):
     def finish(self, about: About, ended: str) -> Recording | SavedRecording:
         """Return the recording; nothing more comes."""
 
+    def discard(self) -> None:
+        """Leave nothing behind, once finished."""
+
 
 class MemoryStore(SampleBuffer):
     """Samples in memory.
@@ -94,6 +97,9 @@ class MemoryStore(SampleBuffer):
     def finish(self, about: About, ended: str) -> Recording:
         """Return the recording; nothing more comes."""
         return Recording(self.take(), self.rate, **about)
+
+    def discard(self) -> None:
+        """Nothing is left behind in any case."""
 
 
 class FileStore:
@@ -187,6 +193,12 @@ class FileStore:
             error=str(error) if error else None,
             **about,
         )
+
+    def discard(self) -> None:
+        """Remove the file and its sidecar."""
+        for path in (self.path, sidecar_path(self.path)):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
 
     def _append(self, samples: NDArray[Any], count: int) -> None:
         self._chunk.append(samples)

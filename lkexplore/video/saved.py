@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FileError, LkExploreError
+from ..recording import Recording
 from ..timeline import Gap
 from .recording import VideoRecording
 
@@ -126,6 +127,33 @@ class SavedVideo:
         return VideoRecording(
             frames, times, stop - start, identity=self.identity, track=self.track, name=self.name
         )
+
+    def load_sound(self, start: float = 0.0, end: float | None = None) -> Recording:
+        """Read the sound that goes with the pictures, or a part of it.
+
+        Parameters
+        ----------
+        start, end : float
+            Which part, in seconds; by default all.
+
+        Returns
+        -------
+        Recording
+            At the file's rate; its 0 s is `start` of the film.
+
+        Raises
+        ------
+        FileError
+            There is no sound in it, or it cannot be read.
+
+        Examples
+        --------
+        >>> film.load_sound().spectrogram()              # doctest: +SKIP
+        """
+        from .soundtrack import read_sound
+
+        sound = read_sound(self.path, self.duration)
+        return sound.replace(identity=self.identity, name=self.name)[start:end]
 
     def __repr__(self) -> str:
         return f"SavedVideo({', '.join(self._parts())})"

@@ -20,6 +20,7 @@ from ..connecting import connect
 from ..credentials import hidden
 from ..errors import LkExploreError, TokenError, WaitTimeout
 from ..loop import MediaUse, finish_within, on_loop, on_media_loop
+from ..publishing import Playable, Playback, publish
 from ..room import Room
 from .picture import Image
 
@@ -73,6 +74,7 @@ async def play_video(
     pictures: Pictures = "test pattern",
     identity: str = "alice",
     *,
+    sound: Playable | None = None,
     fps: float = 30.0,
     name: str = "camera",
     codec: str = "vp8",
@@ -95,6 +97,9 @@ async def play_video(
         (h, w, 3), called on the media thread: it must be quick.
     identity : str
         Who to be; someone of that identity who is already there is put out.
+    sound : Recording, (samples, sample_rate), str or path, optional
+        What to play along, over and over, as a second track: picture number n is shown when
+        n / `fps` seconds of it were played.
     fps : float
         Pictures per second, more than 0, at most 120.
     name : str
@@ -119,6 +124,8 @@ async def play_video(
         As `connect`.
     LkExploreError
         For pictures, a rate or a codec that cannot be used.
+    SoundError, FileError
+        For a sound that cannot be played.
 
     Notes
     -----
@@ -146,7 +153,7 @@ async def play_video(
         memory=0.0,
         timeout=timeout,
     )
-    bot = VideoBot(joined, itertools.chain([first], frames), fps)
+    bot = VideoBot(joined, itertools.chain([first], frames), fps, sound)
     try:
         await bot.start(first.shape[1], first.shape[0], name, codec.upper(), simulcast, timeout)
     except BaseException:
@@ -168,6 +175,8 @@ class VideoBot:
         How many pictures were shown so far.
     publication : rtc.LocalTrackPublication
         The SDK's own object.
+    playback : Playback or None
+        The sound that goes with the pictures.
 
     Examples
     --------
@@ -177,9 +186,12 @@ class VideoBot:
 
     publication: rtc.LocalTrackPublication
 
-    def __init__(self, room: Room, frames: Iterator[Image], fps: float) -> None:
+    def __init__(
+        self, room: Room, frames: Iterator[Image], fps: float, sound: Playable | None
+    ) -> None:
         self.room, self.fps, self.shown = room, fps, 0
-        self._frames = frames
+        self.playback: Playback | None = None
+        self._frames, self._sound = frames, sound
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -191,7 +203,7 @@ class VideoBot:
     async def start(
         self, width: int, height: int, name: str, codec: str, simulcast: bool, timeout: float
     ) -> None:
-        """Publish the track and begin to show pictures."""
+        """Publish the tracks and begin to show pictures."""
         if not self.room.rtc.local_participant.permissions.can_publish:
             raise TokenError(
                 f"our token does not allow publishing pictures into room {self.room.name!r}: it "
@@ -217,13 +229,19 @@ class VideoBot:
             raise LkExploreError(
                 f"track {name!r} could not be published: {error.message}"
             ) from None
+        if self._sound is not None:
+            self.playback = await publish(
+                self.room, self._sound, wait=False, loop=True, timeout=timeout
+            )
         self._task = asyncio.get_running_loop().create_task(self._show(source))
         self._task.add_done_callback(_report)
 
     @on_media_loop
     async def stop(self) -> None:
-        """Unpublish the track, and stay in the room."""
+        """Unpublish the tracks, and stay in the room."""
         await self._end_task()
+        if self.playback is not None:
+            await self.playback.stop()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._withdraw(self.publication), STOP_TIMEOUT)
 
@@ -254,7 +272,8 @@ class VideoBot:
             await on_loop(self.room.sdk_loop, unpublishing)
 
     async def _show(self, source: rtc.VideoSource) -> None:
-        begin = time.monotonic()
+        played = 0.0 if self.playback is None else self.playback.position
+        begin = time.monotonic() - played
         with MediaUse():
             for image in self._frames:
                 if self.room.closed:

@@ -9,7 +9,7 @@ import pytest
 from sounds import RATE, block_snr, silent_blocks, sine, speechlike
 
 import lkexplore as lk
-from lkexplore.errors import SoundError, TokenError
+from lkexplore.errors import RoomClosed, SoundError, TokenError
 
 
 async def test_a_loop_has_no_seam(join, send, room_name):
@@ -42,6 +42,21 @@ async def test_once_means_once(join, send):
         await asyncio.sleep(0.1)
     assert list(room.participants) == ["alice"]
     assert not room.tracks
+
+
+async def test_it_is_muted_and_heard_again(join, send):
+    bot = await send()
+    room = await join()
+    await room.record("alice", 1.0)
+    await bot.mute()
+    await asyncio.sleep(1.0)
+    assert (await room.record("alice", 0.5)).peak_dbfs < -60
+    await bot.unmute()
+    await asyncio.sleep(1.0)
+    assert block_snr((await room.record("alice", 0.5)).samples[0], 440).min() > 25
+    await bot.playback.stop()
+    with pytest.raises(RoomClosed, match="'alice' plays nothing any more"):
+        await bot.mute()
 
 
 async def test_it_leaves_when_closed(join, send):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import time
 
 import av
@@ -12,9 +11,11 @@ import numpy as np
 import pytest
 from livekit import rtc
 from sights import SIZE
+from sync import apart, beeps, flashes, sound_of
 
 from lkexplore.errors import LkExploreError, TrackNotFound
 from lkexplore.loop import on_media_loop
+from lkexplore.measure import tone_hz
 from lkexplore.video import record_av
 
 RATE = 48_000
@@ -100,34 +101,6 @@ async def staged(join, **what):
         await stage.close()
 
 
-def flashes(path) -> list[float]:
-    with av.open(str(path)) as container:
-        seen = [(f.time, f.to_ndarray(format="gray").mean()) for f in container.decode(video=0)]
-    lit = [(moment, level > 120) for moment, level in seen]
-    return [b[0] for a, b in itertools.pairwise(lit) if b[1] and not a[1]]
-
-
-def sound_of(path) -> np.ndarray:
-    with av.open(str(path)) as container:
-        pieces = [(f.time, f.to_ndarray()[0]) for f in container.decode(audio=0)]
-    total = np.zeros(round(pieces[-1][0] * RATE) + len(pieces[-1][1]))
-    for moment, piece in pieces:
-        place = round(moment * RATE)
-        total[max(place, 0) : place + len(piece)] = piece[max(-place, 0) :]
-    return total
-
-
-def beeps(path) -> list[float]:
-    loud = np.abs(sound_of(path)) > 0.05
-    places = np.flatnonzero(loud)
-    starts = [p for n, p in enumerate(places) if n == 0 or p - places[n - 1] > RATE // 4]
-    return [start / RATE for start in starts if start > RATE // 100]
-
-
-def apart(some: list[float], others: list[float]) -> list[float]:
-    return [min((other - one for other in others), key=abs) for one in some]
-
-
 def assert_in_sync(off: list[float]) -> None:
     """All but one, which a busy machine may have shown late, are within 40 ms."""
     print("apart, ms:", [round(1e3 * float(one), 1) for one in off])
@@ -153,6 +126,12 @@ async def test_flash_and_beep_are_in_sync(join, tmp_path):
     off = apart(seen, heard)
     assert_in_sync(off)
     assert saved.gaps == saved.silences == ()
+    sound = saved.load_sound()
+    assert sound.duration == 8.0
+    assert sound.identity == "alice"
+    first = heard[1]
+    assert tone_hz(saved.load_sound(first + 0.02, first + LIT - 0.02)) == pytest.approx(1000, abs=5)
+    assert sound[first + LIT + 0.1 : first + 0.9].peak_dbfs < -40
 
 
 async def test_without_sound_there_is_silence(join, tmp_path):

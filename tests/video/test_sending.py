@@ -7,9 +7,10 @@ import asyncio
 import numpy as np
 import pytest
 from sights import SIZE, number_of, numbered
+from sync import apart, beeps, flashes
 
 from lkexplore.errors import LkExploreError, TokenError
-from lkexplore.video import capture_image, record_video
+from lkexplore.video import capture_image, record_av, record_video
 from lkexplore.video.sending import colour_bars, play_video
 
 
@@ -46,6 +47,22 @@ async def test_other_codecs(join, show, codec):
     assert room.participants["alice"].tracks[0].codec == codec
 
 
+async def test_pictures_go_with_their_sound(join, show, tmp_path):
+    """The sound lasts a second, beeps in its first fifth, and the pictures flash then."""
+    time = np.arange(48_000) / 48_000
+    beep = np.where(time < 0.2, 0.3 * np.sin(2 * np.pi * 1000 * time), 0)
+    lit = [np.full((240, 320, 3), 235 if number < 5 else 20, np.uint8) for number in range(25)]
+    bot = await show(np.stack(lit), sound=(beep, 48_000), fps=25)
+    room = await join()
+    saved = await record_av("alice", 8.0, path=tmp_path / "a.mp4", room=room)
+    off = apart([flash for flash in flashes(saved.path) if 2 < flash < 7.5], beeps(saved.path))
+    assert len(off) >= 5
+    assert np.median(np.abs(off)) < 0.06
+    assert bot.playback is not None
+    await bot.stop()
+    assert bot.playback.done
+
+
 async def test_it_stops_and_leaves(join, show):
     bot = await show()
     room = await join()
@@ -67,6 +84,7 @@ async def test_it_stops_and_leaves(join, show):
         ({"pictures": np.zeros((4, 4, 3), np.uint8)}, r"pictures of shape \(4, 4, 3\)"),
         ({"pictures": np.zeros((1, 4, 4, 3))}, "dtype float64 cannot be shown"),
         ({"pictures": lambda _number: np.zeros((4, 4), np.uint8)}, "cannot be shown"),
+        ({"sound": ([float("nan")], 48_000)}, "NaN"),
         ({"fps": 0}, "fps must be more than 0"),
         ({"fps": float("nan")}, "fps must be more than 0"),
         ({"codec": "mpeg2"}, "codec 'mpeg2' is not known"),
