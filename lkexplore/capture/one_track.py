@@ -94,9 +94,10 @@ async def record(
     Recording or SavedRecording
         float32 of shape (channels, n), or with `path` what the file holds. While the track is
         muted or unpublished, nothing arrives, or our connection is lost, there is silence of that
-        length, and the interval is in ``gaps``; what the decoder made up for lost packets is in
-        ``concealed``, known to 0.4 s (what Opus repairs from the next packet counts as heard). When the participant leaves before `seconds` are
-        over, the recording ends there and a `UserWarning` says so.
+        length, and the interval is in ``gaps``. What the decoder made up for lost packets is in
+        ``concealed``, known to 0.4 s; what Opus repairs from the next packet counts as heard. When
+        the participant leaves before `seconds` are over, the recording ends there and a
+        `UserWarning` says so.
 
     Raises
     ------
