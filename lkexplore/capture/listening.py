@@ -84,6 +84,8 @@ class Listener:
         """Whether it has lost its track, and would go on with this one."""
         if (self.view.identity, self.view.name) != (view.identity, view.name):
             return False
+        if self.view.sid == view.sid:
+            return True
         # That its own is gone may not have come round to it yet.
         return self._resuming or (self._track is not None and self._ended(self._track) in _ENDED)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..timeline import Concealment, Gap
-from .vitals import RESOLUTION, Look
+from .vitals import PACKET, RESOLUTION, Look
 
 __all__ = ["FADE", "NOTHING", "Marks"]
 
@@ -36,6 +36,8 @@ class Marks:
         self.concealed: list[Concealment] = []
         self.observed = False
         self._open: dict[str, float] = {}
+        self._guesses: list[tuple[float, float]] = []
+        self._guessing: float | None = None
 
     def begin(self, reason: str, at: float) -> None:
         """Begin a gap, unless one for that reason is under way."""
@@ -55,28 +57,50 @@ class Marks:
         if end > start:
             self.gaps.append(Gap(start, end, reason))
 
-    def note(self, look: Look, zero: float) -> None:
-        """Learn from a look at the statistics; `zero` is when a sound at 0 s comes out."""
+    def note(self, look: Look, started: float, delay: float) -> None:
+        """Learn from a look at the statistics.
+
+        Parameters
+        ----------
+        look : Look
+            What was seen.
+        started, delay : float
+            When the sound at 0 s was sent, and how much later it came out. A gap lies where it was
+            in time; where in the samples the decoder guesses, depends on the delay at that moment.
+        """
         self.observed = True
+        zero = started + delay
         start, end = look.start - zero, look.time - zero
         if look.concealed > 0 and end > 0:
             seconds = min(look.concealed, end - max(start, 0.0))
             self.concealed.append(Concealment(max(start, 0.0), end, seconds))
         if look.time - look.last_packet > LONGEST_PAUSE:
-            # The last packet's sound is over when the buffer has run empty.
-            self.begin(NOTHING, look.last_packet + look.delay - zero)
+            self.begin(NOTHING, look.last_packet - started)
+            self.guess_from(look.last_packet + look.delay - zero)
         elif math.isfinite(look.first_packet):
-            self.end(NOTHING, look.first_packet + look.delay - zero)
+            self.end(NOTHING, look.first_packet - PACKET - started)
+            self.guess_until(look.first_packet + look.delay - zero)
 
-    def silent(self, end: float) -> list[tuple[float, float]]:
-        """Return where no packets came, so that what is there is the decoder's guess."""
-        gaps = [gap for gap in self._until(end) if gap.reason != "muted"]
-        edges = [(gap.start + FADE, gap.end - FADE) for gap in gaps]
-        return [(start, stop) for start, stop in edges if start < stop]
+    def guess_from(self, place: float) -> None:
+        """Note that the samples from here on are the decoder's guess."""
+        if self._guessing is None:
+            self._guessing = max(place + FADE, 0.0)
+
+    def guess_until(self, place: float) -> None:
+        """Note that the samples from here on are sound that came."""
+        if self._guessing is not None and place - FADE > self._guessing:
+            self._guesses.append((self._guessing, place - FADE))
+        self._guessing = None
+
+    def guesses(self, end: float) -> list[tuple[float, float]]:
+        """Return where the samples are no sound that came, in seconds up to an end."""
+        since = self._guessing
+        return self._guesses + ([(since, end)] if since is not None and since < end else [])
 
     def forget(self, before: float) -> None:
         """Drop what was over before a time."""
         self.gaps = [gap for gap in self.gaps if gap.end > before]
+        self._guesses = [guess for guess in self._guesses if guess[1] > before]
         self.concealed = [hidden for hidden in self.concealed if hidden.end > before]
 
     def within(self, end: float) -> tuple[list[Gap], list[Concealment]]:

@@ -19,6 +19,7 @@ from ..tracks import Track, kind_of, track_view
 from .clock import STREAM_RATE
 from .listening import UNPUBLISHED, Listener
 from .sink import Sink
+from .vitals import Look
 
 if TYPE_CHECKING:
     from ..room import Room
@@ -74,6 +75,13 @@ class Ring(Sink):
         if self.count % FORGET_EVERY < len(interleaved):
             self.marks.forget(self.seconds - size / STREAM_RATE)
 
+    def note(self, look: Look) -> None:
+        """Learn from a look at the statistics; what counts for the last seconds is the last."""
+        super().note(look)
+        if not self._held_notes:
+            self.started += self.delay - look.delay
+            self.delay = look.delay
+
     def last(self, seconds: float) -> Recording:
         """Return the last seconds, or all there is when it is less."""
         size = len(self._samples)
@@ -81,8 +89,7 @@ class Ring(Sink):
         end = self.count % size
         samples = np.take(self._samples, np.arange(end - length, end), mode="wrap")
         begin = (self.count - length) / STREAM_RATE
-        delay = self.latest_delay
-        started = self.started + begin + self.delay - delay
+        started = self.started + begin
         ago = timedelta(seconds=time.monotonic() - started)
         gaps, concealed = self.marks.within(self.seconds)
         return Recording.from_int16(
@@ -95,7 +102,7 @@ class Ring(Sink):
             name=self.view.name or None,
             gaps=clip(gaps, begin, self.seconds),
             concealed=clip(concealed, begin, self.seconds),
-            timing=self.timing(delay),
+            timing=self.timing(),
         )
 
 

@@ -14,7 +14,7 @@ from ..timeline import Timing
 from .clock import STREAM_RATE, StreamClock
 from .feed import Feed
 from .marks import FADE, NOTHING, Marks
-from .vitals import RESOLUTION, Look
+from .vitals import PACKET, RESOLUTION, Look
 
 __all__ = ["NOT_THERE", "Sink"]
 
@@ -29,7 +29,7 @@ FADING = 0.4
 TOLERANCE = 0.006
 """Seconds by which the blocks that sound travels in shift it, above what is fitted."""
 
-KEPT_DELAYS = 1 << 16
+KEPT_LOOKS = 1 << 16
 
 
 class Sink(ABC):
@@ -57,7 +57,7 @@ class Sink(ABC):
         self.marks = Marks()
         self.level = 0.0
         self.started = start
-        self.delay = 0.0
+        self.delay = self.latest_delay = 0.0
         self._lead, self._patience = lead, patience
         self._placed = False
         self._held: list[NDArray[np.int16]] = []
@@ -69,7 +69,7 @@ class Sink(ABC):
         self._lapse: str | None = NOT_THERE if lead else None
         self._resumed: tuple[float, str] | None = None
         self._first_sound = math.inf
-        self._delays: list[float] = []
+        self._off: list[float] = []
         self._fit = (float(STREAM_RATE), 0.0)
         if lead:
             self.marks.begin(NOT_THERE, 0.0)
@@ -127,9 +127,9 @@ class Sink(ABC):
         if self._placed or not self._held:
             return
         self._placed = True
-        self.delay = feed.vitals.delay if feed.vitals else 0.0
+        self.delay = self.latest_delay = feed.vitals.delay if feed.vitals else 0.0
         first = feed.clock.time_of(feed.clock.count - self._held_count) - self.delay
-        if not self._lead:
+        if not self._lead and not self.count:
             self.started = max(first, self.started)
         held, self._held, self._held_count = self._held, [], 0
         self._catch_up(first - self.started)
@@ -144,14 +144,14 @@ class Sink(ABC):
         if not self._placed:
             self._held_notes.append(lambda: self.note(look))
             return
-        zero = self.started + self.delay
-        self.marks.note(look, zero)
-        if len(self._delays) >= KEPT_DELAYS:
-            self._delays = self._delays[::2]
-        self._delays.append(look.delay)
+        self.marks.note(look, self.started, self.delay)
+        if len(self._off) >= KEPT_LOOKS:
+            self._off = self._off[::2]
+        self._off.append(abs(look.delay - self.delay))
+        self.latest_delay = look.delay
         if self._resumed is not None and look.first_packet < math.inf:
             (start, reason), self._resumed = self._resumed, None
-            first = look.first_packet + look.delay - zero
+            first = look.first_packet - PACKET - self.started
             self.marks.add(start, min(first, self._first_sound), reason)
 
     def note_clock(self, clock: StreamClock) -> None:
@@ -172,14 +172,17 @@ class Sink(ABC):
         """Begin a gap at a monotonic time: there is no stream, until frames come again."""
         if self._lapse == reason:
             return
-        place = self._place_of(at)
+        place = at - self.started
         if self._lapse is not None:
             self.marks.end(self._lapse, place)
         elif self._placed:
+            self.marks.guess_from(self._place_of(at))
             # A stream may be cut off with sound still in its jitter buffer.
             place = min(place, self.seconds)
         self.marks.begin(reason, place)
         self._lapse = reason
+        # Another stream has a delay of its own: its frames are held back, too, until it is known.
+        self._placed = False
 
     def fill(self, until: float, reason: str | None = None) -> None:
         """Append silence up to a monotonic time at the sender; mark it if a reason is given."""
@@ -191,19 +194,12 @@ class Sink(ABC):
 
     # What becomes of it
 
-    @property
-    def latest_delay(self) -> float:
-        """The delay as it is now, in seconds."""
-        return self._delays[-1] if self._delays else self.delay
-
-    def timing(self, delay: float | None = None) -> Timing:
-        """Return how well the clock is known, if that delay was taken off (by default, ours)."""
-        delay = self.delay if delay is None else delay
-        off = np.abs(np.array(self._delays or [delay]) - delay)
+    def timing(self) -> Timing:
+        """Return how well the clock is known."""
         rate, residual = self._fit
         return Timing(
-            delay=delay,
-            residual=float(np.quantile(off, 0.95)) + residual + TOLERANCE,
+            delay=self.delay,
+            residual=float(np.quantile(self._off or [0.0], 0.95)) + residual + TOLERANCE,
             rate=rate,
             resolution=RESOLUTION if self.marks.observed else math.inf,
         )
@@ -211,13 +207,13 @@ class Sink(ABC):
     # Inside
 
     def _mark_muted(self, muted: bool, at: float) -> None:
-        place = self._place_of(at)
         if muted:
-            self.marks.begin("muted", place)
+            self.marks.begin("muted", at - self.started)
             # No packets come, and the decoder lets the last sound fade away.
+            place = self._place_of(at)
             self._fading = (place + FADE, place + FADING)
         else:
-            self.marks.end("muted", place)
+            self.marks.end("muted", at - self.started)
             self._fading = None
 
     def _ready(self, feed: Feed) -> bool:
@@ -229,7 +225,7 @@ class Sink(ABC):
         return there >= self.end
 
     def _place_of(self, at: float) -> float:
-        """Return where a sound lies, in seconds, that was sent at a monotonic time not long ago."""
+        """Return where in the samples lies what was sent at a monotonic time not long ago."""
         return at - self.started + self.latest_delay - self.delay
 
     def _append(self, samples: NDArray[np.int16]) -> None:
@@ -260,6 +256,7 @@ class Sink(ABC):
             reason, self._lapse = self._lapse, None
             self.fill(at + self.started)
             self.marks.end(reason, self.seconds)
+            self.marks.guess_until(self.seconds)
             self._resumed, self._first_sound = (self.seconds, reason), math.inf
         elif at - self.seconds > DROPOUT and not self._early:
             self.fill(at + self.started, NOTHING)

@@ -89,7 +89,7 @@ class Take(Sink):
             self.store.set_length(round(self.seconds * self.store.rate))
         about = self._about()
         rate = self.store.rate
-        for start, end in self.marks.silent(self.seconds):
+        for start, end in self.marks.guesses(self.seconds):
             self.store.blank(round(start * rate), round(end * rate))
         return self.store.finish(about, ended)
 

@@ -16,7 +16,7 @@ from typing import TypeAlias
 from livekit import rtc
 from livekit.rtc._proto.stats_pb2 import RtcStats
 
-__all__ = ["RESOLUTION", "Look", "OnLook", "Vitals", "watch"]
+__all__ = ["PACKET", "RESOLUTION", "Look", "OnLook", "Vitals", "watch"]
 
 WATCHFUL = 0.2
 RESOLUTION = 0.4
@@ -35,6 +35,7 @@ NEAR_TARGET = 0.025
 """A new track's buffer starts with a large delay and shrinks to its target in this time."""
 
 PACKET = 0.020
+"""Seconds of sound in a packet, as good as always."""
 
 _INBOUND = "inbound_rtp"
 

@@ -59,31 +59,33 @@ def look(time: float, *, concealed=0.0, last=None, first=math.inf, delay=0.05) -
 
 def test_a_long_pause_is_a_gap_from_the_last_packets_end_to_the_first_packets_sound():
     marks = Marks()
-    marks.note(look(10.0), zero=0.0)
+    marks.note(look(10.0), 0.0, 0.05)
     for time in (10.2, 10.4, 10.6, 10.8):
-        marks.note(look(time, last=10.0, concealed=0.2), zero=0.0)
-    marks.note(look(11.0, last=10.95, first=10.91), zero=0.0)
+        marks.note(look(time, last=10.0, concealed=0.2), 0.0, 0.05)
+    marks.note(look(11.0, last=10.95, first=10.91), 0.0, 0.05)
     gaps, concealed = marks.within(20.0)
     [gap] = gaps
     assert (gap.start, gap.end, gap.reason) == (
-        pytest.approx(10.05),
-        pytest.approx(10.96),
+        pytest.approx(10.0),
+        pytest.approx(10.89),
         NOTHING,
     )
     assert concealed == []
+    [(start, end)] = marks.guesses(20.0)
+    assert (start, end) == (pytest.approx(10.04), pytest.approx(10.87))
 
 
 def test_a_pause_as_in_silence_is_none():
     marks = Marks()
     for time in (10.0, 10.2, 10.4):
-        marks.note(look(time, last=10.0), zero=0.0)
-    marks.note(look(10.6, last=10.41, first=10.41), zero=0.0)
+        marks.note(look(time, last=10.0), 0.0, 0.05)
+    marks.note(look(10.6, last=10.41, first=10.41), 0.0, 0.05)
     assert marks.within(20.0) == ([], [])
 
 
 def test_concealment_is_told_where_it_came_out():
     marks = Marks()
-    marks.note(look(10.0, concealed=0.06), zero=4.0)
+    marks.note(look(10.0, concealed=0.06), 3.95, 0.05)
     _, [hidden] = marks.within(20.0)
     assert (hidden.start, hidden.end) == (pytest.approx(5.8), pytest.approx(6.0))
     assert hidden.seconds == pytest.approx(0.06)
@@ -92,9 +94,9 @@ def test_concealment_is_told_where_it_came_out():
 def test_of_two_reasons_the_better_is_kept():
     marks = Marks()
     marks.begin("muted", 2.0)
-    marks.note(look(3.0, last=2.05), zero=0.0)
+    marks.note(look(3.0, last=2.05), 0.0, 0.05)
     marks.end("muted", 5.0)
-    marks.note(look(5.3, last=5.2, first=5.05), zero=0.0)
+    marks.note(look(5.3, last=5.2, first=5.05), 0.0, 0.05)
     gaps, _ = marks.within(20.0)
     assert [(gap.start, gap.end, gap.reason) for gap in gaps] == [(2.0, 5.0, "muted")]
 

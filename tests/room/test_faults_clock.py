@@ -70,7 +70,9 @@ async def test_a_gap_has_the_edges_of_what_made_it(join, server, room_name, tmp_
             check_edges(recording, reason, began, ended)
     for recording in (one, everyone["alice"]):
         for gap in recording.gaps:
-            quiet = recording[gap.start + 0.1 : gap.end - 0.1]
+            # The gap is where it was in time; a jitter buffer under load shifts the samples.
+            slack = 0.1 + recording.timing.residual
+            quiet = recording[gap.start + slack : gap.end - slack]
             assert np.abs(quiet.samples).max() < 0.01
 
 

@@ -53,11 +53,12 @@ def test_gaps_move_out_of_a_ring_with_their_samples():
     ring.lapse("reconnecting", ring.started + 0.5)
     again = Stream(ring)
     again.start = ring.started + 0.75
-    again.send(np.full(12_000, 1000))
+    again.send(np.full(24_000, 1000))  # what comes first is held back, for its delay to be known
     last = ring.last(1.0)
     [gap] = last.gaps
-    assert (gap.start, gap.end, gap.reason) == (0.5, pytest.approx(0.75, abs=1e-4), "reconnecting")
-    assert not last[0.5:0.75].samples.any()
+    assert gap.reason == "reconnecting"
+    assert (gap.start, gap.end) == (pytest.approx(0.25, abs=1e-4), pytest.approx(0.5, abs=1e-4))
+    assert not last[0.25:0.5].samples.any()
     again.send(np.full(48_000, 1000))
     assert ring.last(1.0).gaps == ()
 
