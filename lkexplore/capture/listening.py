@@ -130,6 +130,9 @@ class Listener:
                 ended, at = await self._follow(track), time.monotonic()
                 if ended == RECONNECTING and feed.vitals and feed.vitals.latest:
                     at = min(at, feed.vitals.latest.last_packet)
+                elif ended in (UNPUBLISHED, UNSUBSCRIBED) and feed.vitals:
+                    # The word of a server may come later than the last of the sound.
+                    at = min(at, await feed.vitals.last_packet())
                 if ended:
                     feed.no_more_looks(self.sink.note)
                     await asyncio.sleep(TICK)  # what the native side still holds comes now

@@ -14,6 +14,8 @@ NOTHING = "nothing arrived"
 LONGEST_PAUSE = 0.6
 """Seconds: in silence, Opus may send one packet in 400 ms (DTX); after this, none is coming."""
 
+AT_THE_END = 0.5
+
 FADE = 0.04
 """Seconds in which the decoder may still be making up sound at the edge of a gap."""
 
@@ -96,6 +98,14 @@ class Marks:
         """Return where the samples are no sound that came, in seconds up to an end."""
         since = self._guessing
         return self._guesses + ([(since, end)] if since is not None and since < end else [])
+
+    def forgive(self, end: float) -> None:
+        """Take back what was marked at the very end: there is no more, but nothing is missing."""
+        brief = [why for why, start in self._open.items() if end - start < AT_THE_END]
+        for why in brief:
+            del self._open[why]
+        if self._guessing is not None and end - self._guessing < AT_THE_END:
+            self._guessing = None
 
     def forget(self, before: float) -> None:
         """Drop what was over before a time."""

@@ -232,7 +232,11 @@ class FileStore:
                 "record to a faster one"
             )
             raise self._error
-        self._waiting.append(self._disk.submit(job))
+        try:
+            self._waiting.append(self._disk.submit(job))
+        except RuntimeError:  # the interpreter is about to end, and starts no more threads
+            self._disk.shutdown(wait=True)
+            job()
 
     def _collect(self) -> None:
         done = [job for job in self._waiting if job.done()]

@@ -76,7 +76,10 @@ class Take(Sink):
 
     async def close(self, ended: str = "") -> Recording | SavedRecording:
         """Return the recording, however often cancelled; `ended` says why there is no more."""
-        job = asyncio.get_running_loop().run_in_executor(None, self.finish, ended)
+        try:
+            job = asyncio.get_running_loop().run_in_executor(None, self.finish, ended)
+        except RuntimeError:  # the interpreter is about to end, and starts no more threads
+            return self.finish(ended)
         while not job.done():
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.wait([job])
@@ -87,6 +90,8 @@ class Take(Sink):
         if self._resampler is not None:
             self._convert(np.zeros((0, self.channels), np.float32), last=True)
             self.store.set_length(round(self.seconds * self.store.rate))
+        if not self.full:
+            self.marks.forgive(self.seconds)
         about = self._about()
         rate = self.store.rate
         for start, end in self.marks.guesses(self.seconds):

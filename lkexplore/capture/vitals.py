@@ -24,6 +24,7 @@ RESOLUTION = 0.4
 it is known where sound was concealed."""
 
 GIVE_UP = 2.0
+SOON = 0.1
 RECENT = 12
 
 ENCODING = 0.010
@@ -131,6 +132,15 @@ class Vitals:
                     await self._wanted.wait()
             self._wanted.clear()
 
+    async def last_packet(self) -> float:
+        """Return when the last packet came, as far as that can still be learnt; else infinity."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SOON):
+                now = await self._counters()
+                if now is not None:
+                    return now.last_packet
+        return math.inf
+
     def _pause(self) -> float:
         look = self.latest
         if look is None or not look.settled or look.concealed > 0 or math.isinf(look.first_packet):
@@ -141,6 +151,8 @@ class Vitals:
         try:
             async with asyncio.timeout(GIVE_UP):
                 entries = await self._track.get_stats()
+        except TimeoutError:
+            return None
         except Exception as error:
             # The SDK raises bare exceptions. A track that is going away has no statistics, and
             # that it has ended is for others to find out.

@@ -111,7 +111,7 @@ async def test_we_may_hear_no_more(join, send, permit, tmp_path):
         whole = (await everyone)["alice"]
     assert whole.samples.shape == (1, 4 * RATE)
     gap = only(whole.gaps, "unsubscribed")
-    assert gap.start == pytest.approx(revoked - whole.started_monotonic, abs=0.15)
+    assert gap.start == pytest.approx(revoked - whole.started_monotonic, abs=0.4)
     assert gap.end == 4
 
 

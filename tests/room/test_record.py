@@ -188,7 +188,8 @@ async def test_an_unpublished_track_is_a_gap_until_it_is_published_again(join, s
     assert voice.samples.shape == (1, 5 * RATE)
     (gap,) = voice.gaps
     assert gap.reason == "unpublished"
-    assert gap.start == pytest.approx(gone - voice.started_monotonic, abs=0.1)
+    # A server takes its time to unpublish, and sound comes until then.
+    assert -0.1 < gap.start - (gone - voice.started_monotonic) < 0.4
     assert not voice[gap.start + 0.05 : gap.end - 0.05].samples.any()
     before, after = voice[: gap.start - 0.1], voice[gap.end + 1.2 : gap.end + 2.0]
     assert lk.measure.tone_hz(before) == pytest.approx(440, abs=1)
