@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from serving import Clients, http_url, open_clients, token, until
 
@@ -205,6 +205,7 @@ _ANY = st.recursive(
 _VALUES = ("loss", "delay_ms", "jitter_ms", "rate_kbps")
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.dictionaries(st.sampled_from(_VALUES), _ANY))
 def test_whatever_json_says_is_in_range_or_refused(fields: dict[str, Any]) -> None:
     try:
