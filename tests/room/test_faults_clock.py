@@ -34,7 +34,9 @@ def bad_network(server, monkeypatch: pytest.MonkeyPatch) -> None:
 def check_edges(recording: Recording, reason: str, begin: float, end: float) -> None:
     """Assert that a gap lies between two monotonic instants, and that there is sound around."""
     gap = only(recording.gaps, reason)
-    assert gap.start == pytest.approx(begin - recording.started_monotonic, abs=EDGE)
+    # Another server takes longer to unpublish, and sound comes until then.
+    late = 0.3 if reason == "unpublished" and os.environ.get("LKEXPLORE_TEST_URL") else EDGE
+    assert -EDGE < gap.start - (begin - recording.started_monotonic) < late
     assert gap.end == pytest.approx(end - recording.started_monotonic, abs=EDGE)
     before = recording[gap.start - 1.0 : gap.start - EDGE].samples[0]
     after = recording[gap.end + 0.6 : gap.end + 1.0].samples[0]
