@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.signal import convolve
 
 from ..errors import FilterError
+from .analysis import PolesZeros
+from .cascade import grouped
 from .filter import Filter
-from .parameter import BoundParameter
+from .members import Members
 
 __all__ = ["Chain", "as_filter"]
 
 
-class Chain(Filter):
+class Chain(Members):
     """Filters one after another, as one filter; made by ``first | second``.
 
     Parameters
@@ -39,6 +41,8 @@ class Chain(Filter):
     Notes
     -----
     Parameters are listed as ``"lowpass.cutoff"``, a second lowpass's as ``"lowpass_2.cutoff"``.
+    Recursive filters and gains that are neighbours are computed together, which is several times
+    as fast; so what they have heard belongs to the chain, and only its ``reset()`` forgets it.
     Taught in ``notebooks/01_quickstart.ipynb``.
 
     Examples
@@ -49,76 +53,34 @@ class Chain(Filter):
     ['highpass.cutoff', 'highpass.order', 'notch.hz', 'notch.q']
     """
 
-    filters: tuple[Filter, ...]
-
     def __init__(self, *filters: Any) -> None:
         members: list[Filter] = []
         for given in filters:
-            for member in given.filters if isinstance(given, Chain) else [as_filter(given)]:
-                seen = any(member is other for other in members)
-                members.append(member.copy() if seen else member)
-        if not members:
-            raise FilterError("a chain needs at least one filter: give some")
-        self.filters = tuple(members)
-        rates = sorted({member.sample_rate for member in members if "_rate" in vars(member)})
-        if len(rates) > 1:
-            raise FilterError(
-                f"filters set to {' and '.join(map(str, rates))} Hz cannot be chained: "
-                "set them to one sample rate"
-            )
-        if rates:
-            self.sample_rate = rates[0]
+            members.extend(given.filters if isinstance(given, Chain) else [as_filter(given)])
+        super().__init__(members)
+        self._steps: list[Filter] | None = None
 
     def process(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
         """Send the next block through all of them; see :meth:`Filter.process`."""
-        for member in self.filters:
-            block = member.process(block)
+        if self._steps is None:
+            self._steps = grouped(self.filters)
+        for step in self._steps:
+            block = step.process(block)
         return block
 
     def reset(self) -> None:
         """Let every member forget all sound."""
-        for member in self.filters:
-            member.reset()
+        super().reset()
+        self._steps = None
 
     def copy(self) -> Chain:
         """Return a chain of copies that have heard nothing yet."""
         return Chain(*(member.copy() for member in self.filters))
 
     @property
-    def sample_rate(self) -> int:
-        """Samples per second, in Hz; setting it sets all members, or none."""
-        return self.filters[0].sample_rate
-
-    @sample_rate.setter
-    def sample_rate(self, value: int) -> None:
-        before = [member.sample_rate for member in self.filters]
-        try:
-            for member in self.filters:
-                member.sample_rate = value
-        except FilterError:
-            for member, rate in zip(self.filters, before, strict=True):
-                if member.sample_rate != rate:
-                    member.sample_rate = rate
-            raise
-
-    @property
     def latency(self) -> int:  # type: ignore[override]
         """The sum of the members' latencies, in samples."""
         return sum(member.latency for member in self.filters)
-
-    @property
-    def parameters(self) -> Mapping[str, BoundParameter]:
-        """The parameters of all members, named after member and parameter."""
-        found: dict[str, BoundParameter] = {}
-        counts: dict[str, int] = {}
-        for member in self.filters:
-            label = type(member).__name__.lower()
-            counts[label] = counts.get(label, 0) + 1
-            if counts[label] > 1:
-                label = f"{label}_{counts[label]}"
-            for name, parameter in member.parameters.items():
-                found[f"{label}.{name}"] = parameter
-        return found
 
     def response(self, hz: ArrayLike) -> NDArray[np.complex128]:
         """Return the product of the members' responses; see :meth:`Filter.response`."""
@@ -126,6 +88,29 @@ class Chain(Filter):
         for member in self.filters:
             product = product * member.response(hz)
         return product
+
+    def group_delay(self, hz: ArrayLike) -> NDArray[np.float64]:
+        """Return the sum of the members' group delays; see :meth:`Filter.group_delay`."""
+        total = np.zeros(np.shape(hz))
+        for member in self.filters:
+            total = total + member.group_delay(hz)
+        return total
+
+    def poles_zeros(self) -> PolesZeros:
+        """Return the poles and zeros of all members; see :meth:`Filter.poles_zeros`."""
+        found = [member.poles_zeros() for member in self.filters]
+        return PolesZeros(
+            np.concatenate([each.poles for each in found]),
+            np.concatenate([each.zeros for each in found]),
+            float(np.prod([each.gain for each in found])),
+        )
+
+    def impulse_response(self, n: int) -> NDArray[np.float64]:
+        """Return the members' responses, convolved; see :meth:`Filter.impulse_response`."""
+        joined = self.filters[0].impulse_response(n)
+        for member in self.filters[1:]:
+            joined = np.asarray(convolve(joined, member.impulse_response(n))[:n])
+        return joined
 
     def __repr__(self) -> str:
         return " | ".join(map(repr, self.filters))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import sosfilt, sosfreqz
+from scipy.signal import sosfreqz
 
-__all__ = ["Design", "GainDesign", "SosDesign"]
+from .analysis import PolesZeros, delay_of_roots, quadratic_roots
+from .sections import run_sections
+
+__all__ = ["AnalysedDesign", "Design", "GainDesign", "SosDesign"]
 
 # Numbers this small are silence, and processors add them many times slower.
-_SILENCE = 1e-30
+_SILENCE = 1e-150
 
 
 class Design(Protocol):
@@ -37,6 +40,17 @@ class Design(Protocol):
         """Return the frequency response."""
 
 
+@runtime_checkable
+class AnalysedDesign(Design, Protocol):
+    """A design that also knows its group delay, its poles and its zeros."""
+
+    def group_delay(self, omega: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the group delay in samples at frequencies in radians per sample."""
+
+    def poles_zeros(self) -> PolesZeros:
+        """Return poles, zeros and gain."""
+
+
 class SosDesign:
     """A recursive filter as second-order sections, computed in float64.
 
@@ -54,13 +68,13 @@ class SosDesign:
 
     def state(self, channels: int) -> NDArray[np.float64]:
         """Return the memory of silence."""
-        return np.zeros((len(self.sections), channels, 2))
+        return np.zeros((channels, len(self.sections), 2))
 
     def run(
         self, block: NDArray[np.float64], state: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the filtered block and the memory after it."""
-        out, after = sosfilt(self.sections, block, axis=-1, zi=state)
+        out, after = run_sections(self.sections, block, state)
         after[np.abs(after) < _SILENCE] = 0.0
         return out, after
 
@@ -68,6 +82,25 @@ class SosDesign:
         """Return the frequency response."""
         _, values = sosfreqz(self.sections, worN=hz.ravel(), fs=sample_rate)
         return np.asarray(values, dtype=np.complex128).reshape(hz.shape)
+
+    def group_delay(self, omega: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the group delay in samples."""
+        return delay_of_roots(self.poles_zeros(), omega)
+
+    def poles_zeros(self) -> PolesZeros:
+        """Return poles, zeros and gain; those at 0 that cancel each other are left out."""
+        poles, zeros, gain = [], [], 1.0
+        for section in self.sections:
+            shared = 3
+            while shared > 1 and section[shared - 1] == 0 and section[shared + 2] == 0:
+                shared -= 1
+            over, under = section[:shared], section[3 : 3 + shared]
+            padding = 3 - shared
+            zeros.append(quadratic_roots(np.concatenate((np.zeros(padding), over))))
+            poles.append(quadratic_roots(np.concatenate((np.zeros(padding), under))))
+            used = np.flatnonzero(over)
+            gain *= float(over[used[0]]) if used.size else 0.0
+        return PolesZeros(np.concatenate(poles), np.concatenate(zeros), gain)
 
 
 class GainDesign:
@@ -97,6 +130,15 @@ class GainDesign:
     def response(self, hz: NDArray[np.float64], sample_rate: int) -> NDArray[np.complex128]:
         """Return the frequency response."""
         return np.full(hz.shape, self.factor, dtype=np.complex128)
+
+    def group_delay(self, omega: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the group delay, which is none."""
+        return np.zeros(omega.shape)
+
+    def poles_zeros(self) -> PolesZeros:
+        """Return the gain; there are no poles and zeros."""
+        none = np.zeros(0, dtype=np.complex128)
+        return PolesZeros(none, none, self.factor)
 
 
 def _largest_pole(sections: NDArray[np.float64]) -> float:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..checks import as_sample_rate, as_samples
+from ..checks import MAX_CHANNELS, as_sample_rate, as_samples
 from ..errors import FilterError, SoundError
+from .analysis import PolesZeros
 from .parameter import BoundParameter, Parameter
 
 if TYPE_CHECKING:
@@ -162,10 +164,63 @@ class Filter(ABC):
         FilterError
             If this filter is not known to be linear, or a frequency is outside the range.
         """
-        raise FilterError(
-            f"{self!r} is not known to be linear, so it has no frequency response: "
-            "compare spectra before and after instead"
-        )
+        raise self._not_linear("frequency response")
+
+    def group_delay(self, hz: ArrayLike) -> NDArray[np.float64]:
+        """Return how much later a slow swell of each frequency comes out, in samples.
+
+        Parameters
+        ----------
+        hz : array_like
+            Frequencies from 0 to half the sample rate.
+
+        Returns
+        -------
+        ndarray of float64
+            Of the shape of ``hz``: minus the slope of the phase. Where the response is zero, and
+            has no phase, it is what it is right beside.
+
+        Raises
+        ------
+        FilterError
+            As :meth:`response`.
+        """
+        raise self._not_linear("group delay")
+
+    def poles_zeros(self) -> PolesZeros:
+        """Return the poles and zeros at the present parameters and sample rate.
+
+        Returns
+        -------
+        PolesZeros
+            ``poles``, ``zeros`` and ``gain``.
+
+        Raises
+        ------
+        FilterError
+            If this filter is not known to be linear, or has more than 2000 zeros.
+        """
+        raise self._not_linear("poles and zeros")
+
+    def impulse_response(self, n: int) -> NDArray[np.float64]:
+        """Return what a single sample of height 1 becomes, after silence.
+
+        Parameters
+        ----------
+        n : int
+            How many samples of the answer, at least 1.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+            As live: with the filter's latency.
+
+        Raises
+        ------
+        FilterError
+            If this filter is not known to be linear, or `n` is below 1.
+        """
+        raise self._not_linear("impulse response")
 
     def __call__(self, recording: Recording) -> Recording:
         """Filter a whole recording with a fresh copy of this filter at the recording's rate.
@@ -221,10 +276,15 @@ class Filter(ABC):
         )
         return f"{type(self).__name__}({', '.join(values)})"
 
-    @classmethod
-    def _declared(cls) -> Iterator[tuple[str, Parameter]]:
+    def _not_linear(self, wanted: str) -> FilterError:
+        return FilterError(
+            f"{self!r} is not known to be linear, so it has no {wanted}: "
+            "compare spectra before and after instead"
+        )
+
+    def _declared(self) -> Iterator[tuple[str, Parameter]]:
         found: dict[str, Parameter] = {}
-        for base in reversed(cls.__mro__):
+        for base in reversed(type(self).__mro__):
             for name, value in vars(base).items():
                 if isinstance(value, Parameter):
                     found[name] = value
@@ -232,6 +292,8 @@ class Filter(ABC):
 
     def _assign(self, values: dict[str, float]) -> None:
         before = dict(self.__dict__)
+        if all(name in before and before[name] == value for name, value in values.items()):
+            return
         self.__dict__.update(values)
         try:
             self.changed()
@@ -268,12 +330,27 @@ def as_block(block: ArrayLike) -> NDArray[np.float32]:
     >>> as_block([[0.0, 0.5]]).shape
     (1, 2)
     """
+    if isinstance(block, np.ndarray) and _is_plainly_sound(block):
+        view: NDArray[np.float32] = block.view()
+        view.flags.writeable = False
+        return view
     if np.ndim(block) != 2:
         raise FilterError(
             f"a block of shape {np.shape(block)} cannot be filtered: give (channels, n), "
             "for one channel block[None, :]"
         )
     return as_samples(block)
+
+
+def _is_plainly_sound(block: NDArray[Any]) -> bool:
+    """Return whether a block is what it should be, in less time than saying what is wrong."""
+    if block.dtype != np.float32 or block.ndim != 2 or not block.flags.c_contiguous:
+        return False
+    flat = block.ravel()
+    # One NaN or infinity makes the sum of squares so; sound too loud for it does as well.
+    with np.errstate(all="ignore"):
+        power = flat.dot(flat)
+    return isfinite(power) and 0 < len(block) <= MAX_CHANNELS
 
 
 def _run(worker: Filter, samples: NDArray[np.float32]) -> NDArray[np.float32]:

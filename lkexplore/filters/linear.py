@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import FilterError
-from .design import Design
+from .analysis import PolesZeros, delay_of_response, impulse
+from .design import AnalysedDesign, Design
+from .fade import FADE_SECONDS, fade_in
 from .filter import Filter, as_block
 from .history import History
 
 __all__ = ["LinearFilter"]
 
-FADE_SECONDS = 0.01
 HISTORY_SECONDS = 1.0
 
 
@@ -24,7 +25,7 @@ class LinearFilter(Filter):
 
     A parameter changed while sound runs through takes effect with the next block: the new design
     first runs over the last second of input, as if it had been there, and then the output moves
-    from the old one to the new in 10 ms. So nothing clicks, nothing explodes, and a slow filter
+    from the old one to the new in 20 ms. So nothing clicks, nothing explodes, and a slow filter
     need not settle anew. A change of the number of channels starts the filter afresh, as
     :meth:`reset` does.
     """
@@ -65,14 +66,30 @@ class LinearFilter(Filter):
 
     def response(self, hz: ArrayLike) -> NDArray[np.complex128]:
         """Return the frequency response; see :meth:`Filter.response`."""
-        frequencies = np.asarray(hz, dtype=np.float64)
-        half = self.sample_rate / 2
-        if not np.all((frequencies >= 0) & (frequencies <= half)):
-            raise FilterError(
-                f"the response is wanted outside 0 to {half:g} Hz, half the sample rate "
-                f"of {self.sample_rate} Hz: give frequencies within"
-            )
+        frequencies = self._frequencies(hz)
         return self._designed().response(frequencies, self.sample_rate)
+
+    def group_delay(self, hz: ArrayLike) -> NDArray[np.float64]:
+        """Return the group delay in samples; see :meth:`Filter.group_delay`."""
+        design = self._designed()
+        omega = self._frequencies(hz) * (2 * np.pi / self.sample_rate)
+        if isinstance(design, AnalysedDesign):
+            return design.group_delay(omega)
+        return delay_of_response(lambda at: design.response(at, 2 * np.pi), omega)  # type: ignore[arg-type]
+
+    def poles_zeros(self) -> PolesZeros:
+        """Return poles, zeros and gain; see :meth:`Filter.poles_zeros`."""
+        design = self._designed()
+        if isinstance(design, AnalysedDesign):
+            return design.poles_zeros()
+        return super().poles_zeros()
+
+    def impulse_response(self, n: int) -> NDArray[np.float64]:
+        """Return the first samples of the impulse response; see :meth:`Filter.impulse_response`."""
+        design = self._designed()
+        answer, _ = design.run(impulse(n), design.state(1))
+        first: NDArray[np.float64] = answer[0]
+        return first
 
     def below_half_rate(self, name: str, hz: float) -> float:
         """Return a frequency, or raise FilterError if it is not below half the sample rate."""
@@ -82,6 +99,16 @@ class LinearFilter(Filter):
                 f"of {self.sample_rate} Hz: lower it, or resample the sound"
             )
         return hz
+
+    def _frequencies(self, hz: ArrayLike) -> NDArray[np.float64]:
+        frequencies = np.asarray(hz, dtype=np.float64)
+        half = self.sample_rate / 2
+        if not np.all((frequencies >= 0) & (frequencies <= half)):
+            raise FilterError(
+                f"the response is wanted outside 0 to {half:g} Hz, half the sample rate "
+                f"of {self.sample_rate} Hz: give frequencies within"
+            )
+        return frequencies
 
     def _designed(self) -> Design:
         if self._design is None:
@@ -104,11 +131,12 @@ class _Run:
         self._next: Design | None = None
         self._next_state = self._state
         self._faded = 0
-        steps = max(1, round(FADE_SECONDS * sample_rate))
-        self._fade = 0.5 - 0.5 * np.cos(np.pi * np.arange(1, steps + 1) / steps)
+        self._fade = fade_in(round(FADE_SECONDS * sample_rate))
         self._history = History(round(HISTORY_SECONDS * sample_rate))
 
     def process(self, block: NDArray[np.float32], wanted: Design) -> NDArray[np.float32]:
+        if self._next is None and wanted is self._design:
+            return self._pass(block)
         out = np.empty_like(block)
         begin, length = 0, block.shape[1]
         while begin < length:
@@ -117,11 +145,14 @@ class _Run:
             end = length
             if self._next is not None:
                 end = min(length, begin + self._fade.size - self._faded)
-            piece = block[:, begin:end]
-            with np.errstate(over="ignore"):
-                out[:, begin:end] = self._advance(piece.astype(np.float64))
-            self._history.add(piece)
+            out[:, begin:end] = self._pass(block[:, begin:end])
             begin = end
+        return out
+
+    def _pass(self, piece: NDArray[np.float32]) -> NDArray[np.float32]:
+        with np.errstate(over="ignore"):
+            out = self._advance(piece.astype(np.float64)).astype(np.float32, order="C")
+        self._history.add(piece)
         return out
 
     def _start_fade(self, wanted: Design) -> None:

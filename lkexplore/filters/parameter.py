@@ -10,7 +10,7 @@ from ..errors import FilterError
 if TYPE_CHECKING:
     from .filter import Filter
 
-__all__ = ["BoundParameter", "Parameter", "Scale"]
+__all__ = ["BoundParameter", "Parameter", "Scale", "frequency"]
 
 Scale = Literal["linear", "log", "db"]
 
@@ -33,6 +33,8 @@ class Parameter:
         How a slider should move: evenly, by ratios, or in decibels.
     whole : bool
         Only whole numbers.
+    step : int
+        Of whole numbers, only every so many, from `low` on.
     below_half_rate : bool
         A frequency: it must also stay below half the filter's sample rate.
 
@@ -64,6 +66,7 @@ class Parameter:
         high: float,
         scale: Scale = "linear",
         whole: bool = False,
+        step: int = 1,
         below_half_rate: bool = False,
     ) -> None:
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
@@ -77,6 +80,7 @@ class Parameter:
         self.high = float(high)
         self.scale: Scale = scale
         self.whole = whole
+        self.step = step
         self.below_half_rate = below_half_rate
         self.name = "parameter"
 
@@ -123,8 +127,10 @@ class Parameter:
         except (TypeError, ValueError, OverflowError):
             number = math.nan
         fits = self.low <= number <= self.high and not isinstance(value, str | bool)
-        if not fits or (self.whole and number != round(number)):
+        if not fits or (self.whole and (number - self.low) % self.step):
             kind = "a whole number" if self.whole else "a number"
+            if self.step > 1:
+                kind += f" in steps of {self.step}"
             unit = f" {self.unit}" if self.unit else ""
             raise FilterError(
                 f"{self.name}={value!r} cannot be: "
@@ -146,6 +152,8 @@ class BoundParameter:
         How a slider should move.
     whole : bool
         Only whole numbers.
+    step : int
+        How far apart they are.
     value : float
         The present value; assigning to it sets the filter's attribute.
 
@@ -185,6 +193,11 @@ class BoundParameter:
         return self._parameter.whole
 
     @property
+    def step(self) -> int:
+        """How far apart whole numbers are that are allowed."""
+        return self._parameter.step
+
+    @property
     def low(self) -> float:
         """Lowest value allowed."""
         return self._parameter.low
@@ -209,3 +222,8 @@ class BoundParameter:
     def __repr__(self) -> str:
         unit = f" {self.unit}" if self.unit else ""
         return f"{self.name} = {self.value:g}{unit} ({self.low:g} to {self.high:g}, {self.scale})"
+
+
+def frequency() -> Parameter:
+    """Return a parameter for a frequency: 1 Hz to below half the sample rate."""
+    return Parameter("Hz", low=1.0, high=384_000.0, scale="log", below_half_rate=True)

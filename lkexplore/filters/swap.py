@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .chain import as_filter
+from .fade import FADE_SECONDS, fade_in
 from .filter import Filter
 from .history import History
 
 __all__ = ["Swap"]
 
-FADE_SECONDS = 0.02
 PAST_SECONDS = 0.5
 
 
@@ -25,7 +25,7 @@ class Swap(Filter):
 
     Notes
     -----
-    The fade is a raised cosine of 20 ms with the weights of both filters adding up to one,
+    The fade takes 20 ms, with the weights of both filters adding up to one,
     which is right for two versions of the same sound. The filter that comes first runs over the
     last half second, as if it had been there; a change during a fade waits for its end.
     Taught in ``notebooks/01_quickstart.ipynb``.
@@ -113,8 +113,7 @@ class Swap(Filter):
         if self._leaving is None:
             return new
         old = self._leaving.process(piece)
-        phase = (self._faded + 1 + np.arange(piece.shape[1])) / length
-        weight = (0.5 - 0.5 * np.cos(np.pi * phase)).astype(np.float32)
+        weight = fade_in(length)[self._faded : self._faded + piece.shape[1]].astype(np.float32)
         self._faded += piece.shape[1]
         if self._faded >= length:
             self._leaving = None
@@ -122,14 +121,14 @@ class Swap(Filter):
 
     def _begin(self) -> None:
         coming = self._next
+        if coming is not None and coming is not self._current:
+            coming.reset()
+            past = self._history.last(PAST_SECONDS * self.sample_rate)
+            if past is not None:
+                coming.process(past.astype(np.float32))
+            self._leaving, self._current, self._faded = self._current, coming, 0
+        # Only now: one that fails on the past is still the filter that was put in last.
         self._next = None
-        if coming is None or coming is self._current:
-            return
-        coming.reset()
-        past = self._history.last(PAST_SECONDS * self.sample_rate)
-        if past is not None:
-            coming.process(past.astype(np.float32))
-        self._leaving, self._current, self._faded = self._current, coming, 0
 
     def __repr__(self) -> str:
         return f"Swap({self.filter!r})"

@@ -1,0 +1,127 @@
+"""A plain function as a filter, its memory handed in and out."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FilterError
+from .filter import Filter, as_block
+
+__all__ = ["FunctionFilter", "from_function"]
+
+
+class FunctionFilter(Filter):
+    """A function of one's own as a filter; see :func:`from_function`."""
+
+    def __init__(self, function: Callable[..., Any], state: Any = None, latency: int = 0) -> None:
+        if not callable(function) or isinstance(function, type):
+            raise FilterError(f"{function!r} is no function: give f(block) or f(block, state)")
+        if isinstance(latency, bool) or not isinstance(latency, int) or latency < 0:
+            raise FilterError(f"latency={latency!r} cannot be: give whole samples, 0 or more")
+        self.function = function
+        self.latency = latency
+        self._first = copy.deepcopy(state)
+        self._state: Any = None
+        self._channels = 0
+
+    def process(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Filter the next block; see :meth:`Filter.process`."""
+        checked = as_block(block)
+        if not checked.shape[1]:
+            return np.zeros(checked.shape, dtype=np.float32)
+        # A copy, for the function may well work in place.
+        if self._first is None:
+            return self._sound(self.function(checked.copy()), checked)
+        if self._channels != len(checked):
+            self._state = self._begin(len(checked))
+        result = self.function(checked.copy(), self._state)
+        if not isinstance(result, tuple) or len(result) != 2:
+            raise FilterError(
+                f"{self!r} returned {type(result).__name__}: return (block, state), for it was "
+                "made with a state"
+            )
+        out = self._sound(result[0], checked)
+        self._state, self._channels = result[1], len(checked)
+        return out
+
+    def reset(self) -> None:
+        """Forget all sound: begin with the first state again."""
+        self._state = None
+        self._channels = 0
+
+    def _begin(self, channels: int) -> Any:
+        return self._first(channels) if callable(self._first) else copy.deepcopy(self._first)
+
+    def _sound(self, result: Any, block: NDArray[np.float32]) -> NDArray[np.float32]:
+        try:
+            out = np.asarray(result, dtype=np.float32)
+        except (TypeError, ValueError):
+            raise FilterError(
+                f"{self!r} returned {type(result).__name__}: return a block of samples"
+            ) from None
+        if out.shape != block.shape:
+            raise FilterError(
+                f"{self!r} made {out.shape} of a block of shape {block.shape}: "
+                "return as many samples as came in"
+            )
+        if not np.isfinite(out).all():
+            raise FilterError(f"{self!r} put out NaN or infinity: return finite samples")
+        return out
+
+    def __repr__(self) -> str:
+        name = getattr(self.function, "__name__", type(self.function).__name__)
+        return f"from_function({name})"
+
+
+def from_function(
+    function: Callable[..., Any], state: Any = None, *, latency: int = 0
+) -> FunctionFilter:
+    """Make a filter of a plain function.
+
+    Parameters
+    ----------
+    function : callable
+        Without a `state`, ``function(block)`` returns the filtered block: right for what needs
+        no past, such as a gain. With one, ``function(block, state)`` returns
+        ``(filtered block, state for the next block)``. Blocks are float32 of shape (channels, n),
+        n > 0 and of any size; they may be changed in place.
+    state : object, or callable, optional
+        What the first block is to find, copied at each start; or a function from the number of
+        channels to it, as ``lambda channels: np.zeros((channels, 2))``.
+    latency : int
+        By how many samples the function makes sound late.
+
+    Returns
+    -------
+    FunctionFilter
+        Which gives the same at any block size if the function does.
+
+    Raises
+    ------
+    FilterError
+        If it is no function; while running, if it returns no finite block of the same shape, or
+        no state.
+
+    Notes
+    -----
+    A variable that the function itself keeps outside is not reset and not copied: then two
+    sounds mix. Hand it in and out as the state.
+    Taught in ``notebooks/04_filters.ipynb``.
+
+    Examples
+    --------
+    >>> def difference(block, last):
+    ...     joined = np.concatenate((last, block), axis=1)
+    ...     return np.diff(joined, axis=1), joined[:, -1:]
+    >>> steps = from_function(difference, lambda channels: np.zeros((channels, 1)))
+    >>> steps.process(np.array([[1.0, 3.0]], "f4")).tolist()
+    [[1.0, 2.0]]
+    >>> steps.process(np.array([[3.5]], "f4")).tolist()
+    [[0.5]]
+    """
+    return FunctionFilter(function, state, latency)
