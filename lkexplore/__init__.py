@@ -29,11 +29,16 @@ if TYPE_CHECKING:
     from .capture import capture_frames as capture_frames
     from .capture import frames as frames
     from .capture import record as record
+    from .checking import Check as Check
+    from .checking import check as check
+    from .comparing import Comparison as Comparison
+    from .comparing import compare as compare
     from .connecting import connect as connect
     from .errors import LkExploreError as LkExploreError
     from .files import SavedRecording as SavedRecording
     from .files import load as load
     from .loop import run as run
+    from .plugs import as_frame_processor as as_frame_processor
     from .publishing import publish as publish
     from .recording import Recording as Recording
     from .room import Room as Room
@@ -58,7 +63,12 @@ _HOMES = {
     # Modules are not called what they export: importing one would hide the function.
     "connect": "connecting",
     "publish": "publishing",
+    "Check": "checking",
+    "Comparison": "comparing",
+    "as_frame_processor": "plugs",
     "capture_frames": "capture",
+    "check": "checking",
+    "compare": "comparing",
     "capture_image": "video",
     "frames": "capture",
     "record": "capture",
@@ -84,6 +94,8 @@ _HOMES = {
 }
 
 __all__ = [
+    "Check",
+    "Comparison",
     "Concealment",
     "FilterLab",
     "Gap",
@@ -97,9 +109,12 @@ __all__ = [
     "VideoFrame",
     "VideoFrames",
     "VideoRecording",
+    "as_frame_processor",
     "bots",
     "capture_frames",
     "capture_image",
+    "check",
+    "compare",
     "connect",
     "errors",
     "filters",

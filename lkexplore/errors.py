@@ -49,3 +49,7 @@ class WaitTimeout(LkExploreError, TimeoutError):
 
 class ImpairmentError(LkExploreError, ValueError):
     """A network impairment outside its range, or asked of a server that offers none."""
+
+
+class MissingExtra(LkExploreError, ImportError):
+    """An optional package that is not installed, or cannot be loaded."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 
-__all__ = ["MediaUse"]
+__all__ = ["MediaUse", "media_runs"]
 
 SWITCH_INTERVAL = 0.0005
 """Seconds between offers of the interpreter to another thread while media runs.
@@ -37,8 +37,17 @@ class _SwitchInterval:
             if self._holders == 0 and sys.getswitchinterval() <= SWITCH_INTERVAL * 1.01:
                 sys.setswitchinterval(self._before)
 
+    @property
+    def held(self) -> bool:
+        return self._holders > 0
+
 
 _interval = _SwitchInterval()
+
+
+def media_runs() -> bool:
+    """Return whether a room is joined or a track is in use: then the SDK's threads call Python."""
+    return _interval.held
 
 
 class MediaUse:

@@ -1,0 +1,252 @@
+"""Before and after: what a filter or a room has done to a sound, in numbers and in a picture."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from . import measure
+from .errors import MissingExtra, SoundError
+from .recording import Recording
+from .sound import Sound, as_recording
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Comparison", "Row", "compare"]
+
+_MOST_BINS = 8192
+_FLOOR = 1e-14
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measure of both sounds.
+
+    Attributes
+    ----------
+    name, unit : str
+        Such as ``"loudness"`` and ``"LUFS"``.
+    before, after : float or None
+        The values; None where there is none, as for a sound too short. What is measured between
+        the two is in ``after`` alone.
+    """
+
+    name: str
+    unit: str
+    before: float | None
+    after: float | None
+
+    @property
+    def change(self) -> float | None:
+        """After minus before, None unless both are finite numbers."""
+        if self.before is None or self.after is None:
+            return None
+        change = self.after - self.before
+        return change if math.isfinite(change) else None
+
+
+def compare(
+    before: Sound, after: Sound, reference: Sound | None = None, *, max_lag: float | None = None
+) -> Comparison:
+    """Measure a sound before and after, and both against a clean reference if there is one.
+
+    Parameters
+    ----------
+    before, after : Recording or (samples, sample_rate)
+        What went in, and what came out.
+    reference : Recording or (samples, sample_rate), optional
+        What it should sound like: then signal-to-noise ratio, SI-SDR (aligned), spectral
+        distance and, if their packages are installed, STOI and PESQ are added for both.
+    max_lag : float, optional
+        Seconds, as in :func:`lkexplore.measure.lag_seconds`; needed for periodic sound.
+
+    Returns
+    -------
+    Comparison
+        A table as it is, in a terminal and in a notebook; ``plot`` draws the spectra.
+
+    Raises
+    ------
+    SoundError
+        If one of them is no sound. A measure that cannot be taken is left open instead.
+
+    Notes
+    -----
+    The measures are those of :mod:`lkexplore.measure`, each with its source. Taught in
+    ``notebooks/04_filters.ipynb``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> noise = 0.1 * np.random.RandomState(0).standard_normal(48000)
+    >>> round(compare((noise, 48000), (noise / 2, 48000))["RMS"].change, 2)
+    -6.02
+    """
+    first, second = as_recording(before), as_recording(after)
+    clean = None if reference is None else as_recording(reference)
+    rows = [*_levels(first, second), *_between(first, second, max_lag)]
+    if clean is not None:
+        rows += _against(clean, first, second, max_lag)
+    return Comparison(first, second, clean, tuple(rows))
+
+
+@dataclass(frozen=True, repr=False)
+class Comparison:
+    """What :func:`lkexplore.compare` has measured.
+
+    Attributes
+    ----------
+    before, after : Recording
+        The sounds.
+    reference : Recording or None
+        The clean one.
+    rows : tuple of Row
+        The measures; ``comparison["loudness"]`` is the one of that name.
+
+    Examples
+    --------
+    >>> compare(([0.5], 8000), ([0.25], 8000))["peak"].after
+    -12.041199826559248
+    """
+
+    before: Recording
+    after: Recording
+    reference: Recording | None
+    rows: tuple[Row, ...]
+
+    def __getitem__(self, name: str) -> Row:
+        for row in self.rows:
+            if row.name == name:
+                return row
+        raise KeyError(f"{name!r} is not among {', '.join(row.name for row in self.rows)}")
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the average spectra over each other.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; new axes are made by default.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            Frequency in Hz, from 20 up, below; level in dBFS, a full-scale sine being 0, at the
+            left: the mean power of Hann windows (P. D. Welch, IEEE Trans. AU 15(2), 1967).
+        """
+        from .plot.drawing import add_legend, make_axes
+
+        if ax is None:
+            ax = make_axes(3.2)
+        sounds = [("before", self.before, "C7"), ("after", self.after, "C0")]
+        if self.reference is not None:
+            sounds.append(("reference", self.reference, "C2"))
+        highest = 100.0
+        for label, recording, color in sounds:
+            if recording.samples.shape[1] >= 16:
+                hz, level = _spectrum(recording)
+                ax.plot(hz[1:], level[1:], label=label, color=color, linewidth=1)
+                highest = max(highest, float(hz[-1]))
+        ax.set_xscale("log")
+        ax.set_xlim(20, highest)
+        ax.set_xlabel("Frequency (Hz)")
+        ax.set_ylabel("Level (dBFS)")
+        ax.grid(alpha=0.3)
+        add_legend(ax)
+        return ax
+
+    def _cells(self) -> Iterator[tuple[str, str, str, str]]:
+        for row in self.rows:
+            name = f"{row.name} ({row.unit})" if row.unit else row.name
+            yield name, _number(row.before), _number(row.after), _number(row.change, sign=True)
+
+    def __repr__(self) -> str:
+        table = [("", "before", "after", "change"), *self._cells()]
+        widths = [max(len(line[k]) for line in table) for k in range(4)]
+        return "\n".join(
+            "  ".join([line[0].ljust(widths[0]), *(line[k].rjust(widths[k]) for k in (1, 2, 3))])
+            for line in table
+        )
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td style='text-align:left'>{html.escape(name)}</td>"
+            + "".join(f"<td style='text-align:right'>{value}</td>" for value in values)
+            + "</tr>"
+            for name, *values in self._cells()
+        )
+        head = "".join(f"<th>{name}</th>" for name in ("", "before", "after", "change"))
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _levels(before: Recording, after: Recording) -> list[Row]:
+    measures: list[tuple[str, str, Callable[[Sound], float]]] = [
+        ("peak", "dBFS", measure.peak_dbfs),
+        ("true peak", "dBTP", measure.true_peak_dbtp),
+        ("RMS", "dBFS", measure.rms_dbfs),
+        ("loudness", "LUFS", measure.loudness_lufs),
+    ]
+    return [
+        Row(name, unit, _taken(taken, before), _taken(taken, after))
+        for name, unit, taken in measures
+    ]
+
+
+def _between(before: Recording, after: Recording, max_lag: float | None) -> list[Row]:
+    lag = _taken(measure.lag_seconds, before, after, max_lag=max_lag)
+    distance = _taken(measure.log_spectral_distance_db, before, after, max_lag=max_lag)
+    return [
+        Row("lag", "ms", None, None if lag is None else 1000 * lag),
+        Row("spectral distance", "dB", None, distance),
+    ]
+
+
+def _against(
+    clean: Recording, before: Recording, after: Recording, max_lag: float | None
+) -> list[Row]:
+    ratio, lagged = measure.snr_db, {"max_lag": max_lag}
+    measures: list[tuple[str, str, Callable[..., float], dict[str, Any]]] = [
+        ("SNR", "dB", ratio, {"gain": False, **lagged}),
+        ("SI-SDR", "dB", ratio, lagged),
+        ("distance to reference", "dB", measure.log_spectral_distance_db, lagged),
+        ("STOI", "", measure.stoi, lagged),
+        ("PESQ", "MOS", measure.pesq, {}),
+    ]
+    rows = []
+    for name, unit, taken, options in measures:
+        try:
+            values = [_taken(taken, clean, sound, **options) for sound in (before, after)]
+        except MissingExtra:
+            continue
+        rows.append(Row(name, unit, *values))
+    return rows
+
+
+def _taken(taken: Callable[..., float], *sounds: Sound, **options: Any) -> float | None:
+    try:
+        return float(taken(*sounds, **options))
+    except SoundError:
+        return None
+
+
+def _spectrum(recording: Recording) -> tuple[Any, Any]:
+    import numpy as np
+    from scipy.signal import welch
+
+    samples = recording.mono().samples[0].astype(np.float64)
+    size = min(_MOST_BINS, samples.size)
+    hz, power = welch(samples, recording.sample_rate, "hann", size, scaling="spectrum")
+    return hz, 10 * np.log10(np.maximum(2 * power, _FLOOR))
+
+
+def _number(value: float | None, *, sign: bool = False) -> str:
+    if value is None:
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    text = f"{value:+.2f}" if sign else f"{value:.2f}"
+    return text.replace("-", "−")

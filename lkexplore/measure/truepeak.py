@@ -1,0 +1,76 @@
+"""True peak: how far the sound reaches between its samples."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..sound import Sound, as_recording
+
+__all__ = ["true_peak_dbtp"]
+
+_FACTOR = 4
+_REACH = 24
+_CHUNK = 1 << 18
+
+
+def true_peak_dbtp(sound: Sound) -> float:
+    """Return the true peak of all channels in dBTP, by fourfold oversampling.
+
+    Parameters
+    ----------
+    sound : Recording or (samples, sample_rate)
+        Any number of channels; silence is taken to be before and after it.
+
+    Returns
+    -------
+    float
+        dB relative to full scale: what a converter's output will reach, which may be more than
+        any sample does. At most 0.2 dB too low for tones up to a quarter of the sample rate, and
+        0.6 dB up to 0.45 of it; never below the sample peak. -inf for silence.
+
+    Raises
+    ------
+    SoundError
+        If it is no sound.
+
+    References
+    ----------
+    ITU-R BS.1770-5 (2023), annex 2, with an interpolator of 48 taps per phase in place of the 12
+    of the example there. Taught in ``notebooks/04_filters.ipynb``.
+
+    Examples
+    --------
+    >>> tone = np.sin(np.pi / 2 * np.arange(4800) + np.pi / 4) * np.hanning(4800)  # peak -3 dBFS
+    >>> round(abs(true_peak_dbtp((tone, 48000))), 1)
+    0.0
+    """
+    from scipy.signal import upfirdn
+
+    samples = as_recording(sound).samples
+    if not samples.size:
+        return -math.inf
+    peak = max(float(samples.max()), -float(samples.min()))
+    taps = _interpolator()
+    for begin in range(0, samples.shape[1], _CHUNK):
+        # Each piece has its neighbours' samples at its ends, for the interpolator to reach into.
+        first = max(0, begin - 2 * _REACH)
+        part = samples[:, first : begin + _CHUNK].astype(np.float64)
+        full = upfirdn(taps, part, up=_FACTOR, axis=-1)
+        if begin:
+            full = full[:, _FACTOR * 2 * _REACH :]
+        if begin + _CHUNK < samples.shape[1]:
+            full = full[:, : -_FACTOR * 2 * _REACH + _FACTOR - 1]
+        peak = max(peak, float(np.max(np.abs(full))))
+    return 20 * math.log10(peak) if peak else -math.inf
+
+
+@cache
+def _interpolator() -> NDArray[np.float64]:
+    from scipy.signal import firwin
+
+    taps = firwin(2 * _REACH * _FACTOR + 1, 1 / _FACTOR, window=("kaiser", 8.0))
+    return np.asarray(_FACTOR * taps, dtype=np.float64)
