@@ -65,12 +65,30 @@ class Outlet:
         RoomClosed
             If the room was left.
         """
+        await self._capture(np.broadcast_to(block, (len(block), self._source.num_channels)))
+
+    async def send_float(self, block: NDArray[np.float32]) -> None:
+        """Queue a block of shape (1, n) or (2, n) in [-1, 1], clipped; otherwise as `send`.
+
+        Raises
+        ------
+        RoomClosed
+            If the room was left.
+        """
+        scaled = block * np.float32(32768)
+        np.rint(scaled, out=scaled)
+        np.maximum(scaled, np.float32(-32768), out=scaled)
+        np.minimum(scaled, np.float32(32767), out=scaled)
+        wide = np.empty((block.shape[1], self._source.num_channels), np.int16)
+        wide[:] = scaled.T
+        await self._capture(wide)
+
+    async def _capture(self, wide: NDArray[np.int16]) -> None:
         if self._room.closed:
             name = self.publication.name
             raise RoomClosed(f"room {self._room.name!r} was left while {name!r} was playing")
-        wide = np.broadcast_to(block, (len(block), self._source.num_channels))
         await self._source.capture_frame(
-            rtc.AudioFrame(wide.tobytes(), RATE, self._source.num_channels, len(block))
+            rtc.AudioFrame(wide.tobytes(), RATE, self._source.num_channels, len(wide))
         )
 
     async def wait_until_played(self) -> None:

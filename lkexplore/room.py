@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .credentials import Credentials
     from .filters import Filter
     from .impairing import Direction, ImpairedNetwork
-    from .live import Live
+    from .live import Live, LiveVideo
     from .publishing import Playable, Playback
 
 __all__ = ["Room"]
@@ -73,7 +73,7 @@ class Room(Captures, Films):
         self._name, self._identity = room.name, room.local_participant.identity
         self._use, self._credentials = _use, _credentials
         self.playing: set[Playback] = set()
-        self.lives: set[Live] = set()
+        self.lives: set[Live | LiveVideo] = set()
         self._sessions = set()
         self._memory = Memory(self, memory)
         if _use is not None:

@@ -32,6 +32,7 @@ class StreamClock:
         self._window_end = 0.0
         self._earliest = float("inf")
         self._origin = 0.0
+        self._floor = float("inf")
 
     @property
     def seconds(self) -> float:
@@ -47,8 +48,9 @@ class StreamClock:
             if self._window_end:
                 self._windows.append((self.seconds, self._earliest))
                 self._earliest = arrival - self.seconds
+                self._floor = min(offset for _, offset in self._recent())
             self._window_end = arrival + WINDOW
-        self._origin = min(self._earliest, *(offset for _, offset in self._recent()))
+        self._origin = min(self._earliest, self._floor)
         return self.time_of(start)
 
     def time_of(self, count: int) -> float:

@@ -64,6 +64,8 @@ class Feed:
         An audio track.
     channels : int
         1 or 2.
+    frame_ms : int
+        Length of its frames, in milliseconds.
 
     Attributes
     ----------
@@ -71,7 +73,7 @@ class Feed:
         The statistics, once somebody wants them.
     """
 
-    def __init__(self, track: rtc.Track, channels: int) -> None:
+    def __init__(self, track: rtc.Track, channels: int, frame_ms: int) -> None:
         self.track = track
         self.vitals: Vitals | None = None
         self._tap = _Tap()
@@ -80,7 +82,7 @@ class Feed:
             capacity=1,
             sample_rate=STREAM_RATE,
             num_channels=channels,
-            frame_size_ms=FRAME_MS,
+            frame_size_ms=frame_ms,
             noise_cancellation=self._tap,
         )
 
@@ -127,12 +129,17 @@ class Feed:
 
 
 # Only the media loop touches it.
-_feeds: dict[tuple[int, int], Feed] = {}
+_feeds: dict[tuple[int, int, int], Feed] = {}
 
 
 @contextlib.asynccontextmanager
 async def listen(
-    track: rtc.Track, channels: int, on_frame: OnFrame, on_look: OnLook | None = None
+    track: rtc.Track,
+    channels: int,
+    on_frame: OnFrame,
+    on_look: OnLook | None = None,
+    *,
+    frame_ms: int = FRAME_MS,
 ) -> AsyncIterator[Feed]:
     """Call `on_frame` with every frame of a track, on the media loop, until left.
 
@@ -149,16 +156,18 @@ async def listen(
         Must not raise, and must not be in use for the same track already.
     on_look : callable, optional
         To be called with every look at the track's statistics.
+    frame_ms : int
+        Length of the frames, in milliseconds; another length takes another stream.
 
     Yields
     ------
     Feed
         The stream, shared with whoever else listens.
     """
-    key = (id(track), channels)
+    key = (id(track), channels, frame_ms)
     feed = _feeds.get(key)
     if feed is None:
-        feed = _feeds[key] = Feed(track, channels)
+        feed = _feeds[key] = Feed(track, channels, frame_ms)
     feed.add(on_frame, on_look)
     try:
         yield feed

@@ -1,15 +1,18 @@
-"""What a room can see: the methods of `Room` that give pictures."""
+"""What a room can see: the methods of `Room` that give, or change, pictures."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, cast, overload
 
 from livekit import rtc
 
 from ..tracks import Participant, Source
 
 if TYPE_CHECKING:
+    from ..live.pictures import PictureFilter
+    from ..live.video import LiveVideo
+    from ..room import Room
     from .picture import Image
     from .recording import VideoRecording
     from .saved import SavedVideo
@@ -18,7 +21,7 @@ __all__ = ["Films"]
 
 
 class Films:
-    """The part of a `Room` that records pictures.
+    """The part of a `Room` that records and filters pictures.
 
     Attributes
     ----------
@@ -177,3 +180,52 @@ class Films:
         return await record_av(
             source, seconds, path=path, room=self.rtc, overwrite=overwrite, timeout=timeout
         )
+
+    async def live_video(
+        self,
+        source: Source,
+        filter: PictureFilter,
+        *,
+        name: str | None = None,
+        timeout: float = 10.0,
+    ) -> LiveVideo:
+        """Send a live track's pictures through a function, and publish them as a track of ours.
+
+        Parameters
+        ----------
+        source : str, Participant, Track, rtc.TrackPublication or rtc.Track
+            Whose camera.
+        filter : callable
+            From a picture to a picture: uint8 of shape (h, w, 3), red, green, blue, upright. It
+            may write on the one that it is given, and return one of another size, at least
+            16x16. It runs on a thread of its own. When it takes longer than the pictures need to
+            come, it is given the newest, and those between are counted as dropped.
+        name : str, optional
+            Name of the new track; by default ``"<identity> (filtered)"``.
+        timeout : float
+            Seconds to wait for the track, for its first picture, and for the server to accept
+            ours.
+
+        Returns
+        -------
+        LiveVideo
+            Its ``filter`` can be replaced while it runs; ``await live.close()`` ends it.
+
+        Raises
+        ------
+        ParticipantNotFound, TrackNotFound, TokenError, RoomClosed, WaitTimeout
+            As `capture_image` and `publish`.
+        FilterError
+            If `filter` is no plain function.
+
+        Notes
+        -----
+        Taught in ``notebooks/05_live_filter.ipynb``.
+
+        Examples
+        --------
+        >>> live = await room.live_video("alice", lambda rgb: 255 - rgb)    # doctest: +SKIP
+        """
+        from ..live.video import live_video
+
+        return await live_video(cast("Room", self), source, filter, name=name, timeout=timeout)

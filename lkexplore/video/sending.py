@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import logging
-import math
 import time
 from collections.abc import Callable, Iterator
 from typing import Literal, TypeAlias
 
 import numpy as np
 from livekit import rtc
-from livekit.rtc.participant import PublishTrackError, UnpublishTrackError
 from numpy.typing import ArrayLike
 
 from ..connecting import connect
 from ..credentials import hidden
-from ..errors import LkExploreError, TokenError, WaitTimeout
-from ..loop import MediaUse, finish_within, on_loop, on_media_loop
+from ..errors import LkExploreError
+from ..loop import MediaUse, on_media_loop
 from ..publishing import Playable, Playback, publish
 from ..room import Room
+from .outlet import VideoOutlet, as_frame, as_picture, open_video_outlet
 from .picture import Image
 
 __all__ = ["Pictures", "VideoBot", "colour_bars", "play_video"]
@@ -141,7 +139,7 @@ async def play_video(
     if codec.upper() not in rtc.VideoCodec.keys():  # noqa: SIM118 (no mapping)
         raise LkExploreError(f"codec {codec!r} is not known: use vp8, h264, vp9 or av1")
     frames = _frames(pictures)
-    first = _checked(next(frames))
+    first = as_picture(next(frames))
     token, api_secret = hidden(token), hidden(api_secret)
     joined = await connect(
         room.name if isinstance(room, Room) else room,
@@ -155,7 +153,7 @@ async def play_video(
     )
     bot = VideoBot(joined, itertools.chain([first], frames), fps, sound)
     try:
-        await bot.start(first.shape[1], first.shape[0], name, codec.upper(), simulcast, timeout)
+        await bot.start((first.shape[1], first.shape[0]), name, codec, simulcast, timeout)
     except BaseException:
         await joined.close()
         raise
@@ -185,6 +183,7 @@ class VideoBot:
     """
 
     publication: rtc.LocalTrackPublication
+    _outlet: VideoOutlet
 
     def __init__(
         self, room: Room, frames: Iterator[Image], fps: float, sound: Playable | None
@@ -201,39 +200,24 @@ class VideoBot:
 
     @on_media_loop
     async def start(
-        self, width: int, height: int, name: str, codec: str, simulcast: bool, timeout: float
+        self, size: tuple[int, int], name: str, codec: str, simulcast: bool, timeout: float
     ) -> None:
         """Publish the tracks and begin to show pictures."""
-        if not self.room.rtc.local_participant.permissions.can_publish:
-            raise TokenError(
-                f"our token does not allow publishing pictures into room {self.room.name!r}: it "
-                "needs the canPublish grant"
-            )
-        source = rtc.VideoSource(width, height)
-        track = rtc.LocalVideoTrack.create_video_track(name, source)
-        bits = max(300_000, int(width * height * self.fps * 0.15))
-        options = rtc.TrackPublishOptions(
-            source=rtc.TrackSource.SOURCE_CAMERA,
-            video_codec=rtc.VideoCodec.Value(codec),
+        self._outlet = await open_video_outlet(
+            self.room,
+            name,
+            size=size,
+            fps=self.fps,
+            timeout=timeout,
+            codec=codec,
             simulcast=simulcast,
-            video_encoding=rtc.VideoEncoding(max_bitrate=bits, max_framerate=self.fps),
         )
-        publishing = on_loop(
-            self.room.sdk_loop, self.room.rtc.local_participant.publish_track(track, options)
-        )
-        try:
-            self.publication = await finish_within(publishing, timeout, self._withdraw)
-        except TimeoutError:
-            raise WaitTimeout(f"the server did not accept the track within {timeout:g} s") from None
-        except PublishTrackError as error:
-            raise LkExploreError(
-                f"track {name!r} could not be published: {error.message}"
-            ) from None
+        self.publication = self._outlet.publication
         if self._sound is not None:
             self.playback = await publish(
                 self.room, self._sound, wait=False, loop=True, timeout=timeout
             )
-        self._task = asyncio.get_running_loop().create_task(self._show(source))
+        self._task = asyncio.get_running_loop().create_task(self._show(self._outlet))
         self._task.add_done_callback(_report)
 
     @on_media_loop
@@ -242,8 +226,7 @@ class VideoBot:
         await self._end_task()
         if self.playback is not None:
             await self.playback.stop()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._withdraw(self.publication), STOP_TIMEOUT)
+        await self._outlet.close()
 
     @on_media_loop
     async def mute(self) -> None:
@@ -266,22 +249,14 @@ class VideoBot:
             self._task.cancel()
             await asyncio.wait([self._task], timeout=STOP_TIMEOUT)
 
-    async def _withdraw(self, publication: rtc.LocalTrackPublication) -> None:
-        with contextlib.suppress(UnpublishTrackError):
-            unpublishing = self.room.rtc.local_participant.unpublish_track(publication.sid)
-            await on_loop(self.room.sdk_loop, unpublishing)
-
-    async def _show(self, source: rtc.VideoSource) -> None:
+    async def _show(self, outlet: VideoOutlet) -> None:
         played = 0.0 if self.playback is None else self.playback.position
         begin = time.monotonic() - played
         with MediaUse():
             for image in self._frames:
                 if self.room.closed:
                     return
-                height, width = _checked(image).shape[:2]
-                data = np.ascontiguousarray(image).tobytes()
-                frame = rtc.VideoFrame(width, height, rtc.VideoBufferType.RGB24, data)
-                source.capture_frame(frame)
+                outlet.show(as_frame(as_picture(image)))
                 self.shown += 1
                 await asyncio.sleep(max(0.0, begin + self.shown / self.fps - time.monotonic()))
 
@@ -312,17 +287,6 @@ def _frames(pictures: Pictures) -> Iterator[Image]:
             f"pictures of shape {array.shape} cannot be shown: give (n, h, w, 3), n at least 1"
         )
     return itertools.cycle(array)
-
-
-def _checked(image: Image) -> Image:
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or min(image.shape) < 1:
-        raise LkExploreError(
-            f"a picture of shape {image.shape} and dtype {image.dtype} cannot be shown: give "
-            "uint8 of shape (h, w, 3)"
-        )
-    if math.prod(image.shape) > 3 * 8192 * 8192:
-        raise LkExploreError(f"a picture of {image.shape[1]}x{image.shape[0]} is too large to send")
-    return image
 
 
 def _report(task: asyncio.Task[None]) -> None:

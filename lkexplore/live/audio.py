@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import time
-import traceback
-from dataclasses import dataclass
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,54 +13,37 @@ from livekit import rtc
 from livekit.protocol.models import AudioTrackFeature
 from numpy.typing import NDArray
 
-from .capture.feed import listen
-from .filters import Filter, as_filter
-from .filters.swap import Swap
-from .finding import Changes, everyone, find_track
-from .loop import MediaUse, on_media_loop
-from .outgoing import RATE, Outlet, open_outlet
-from .tracks import Source
+from ..capture.feed import listen
+from ..filters import Filter, as_filter
+from ..filters.swap import Swap
+from ..finding import Changes, everyone, find_track
+from ..loop import MediaUse, on_media_loop
+from ..outgoing import RATE, Outlet, open_outlet
+from ..tracks import Source
+from .cushion import Cushion
+from .guard import Guard
+from .stats import LiveStats
+from .stretch import Stretch
 
 if TYPE_CHECKING:
-    from .room import Room
+    from ..room import Room
 
-__all__ = ["Live", "LiveStats", "live"]
+__all__ = ["Live", "live"]
 
-CUSHION_SECONDS = 0.06
-"""Sound kept queued, for blocks that come late; it is part of the added latency."""
+FRAME_MS = 10
+FIRST_CUSHION = 0.020
+"""Seconds of silence before the first block; from then on, the cushion finds its own size."""
 
-QUEUE_FRAMES = 50
+QUEUE_FRAMES = 100
 QUEUE_MS = 1000
 LOOK_SECONDS = 0.25
 CLOSE_SECONDS = 5.0
+AVERAGED_BLOCKS = 100
+
+ALIKE_STEPS = 8
+"""Steps of 16 bits by which the channels of what is mono may differ, by rounding."""
 
 _INT16_STEP = np.float32(1 / 32768)
-_log = logging.getLogger("lkexplore")
-
-
-@dataclass(frozen=True)
-class LiveStats:
-    """What a live filter has done so far.
-
-    Attributes
-    ----------
-    blocks : int
-        Blocks that came in, of 20 ms each.
-    bypassed : int
-        Of those, passed on as they were: the filter failed on them, or is switched off.
-    dropped : int
-        Of those, lost because the room took no more.
-    slowest_ms : float
-        The longest time that the filter took for one block.
-    queued_ms : float
-        Sound waiting to be sent: the latency added besides the filter's own.
-    """
-
-    blocks: int
-    bypassed: int
-    dropped: int
-    slowest_ms: float
-    queued_ms: float
 
 
 @on_media_loop
@@ -78,6 +59,7 @@ async def live(
     chosen = Swap(as_filter(filter))
     track, view = await find_track(room.rtc, source, "audio", timeout)
     features = view.publication.audio_features if view.publication else ()
+    # It tells of browsers only: for all others it is heard, see Live.
     channels = 2 if int(AudioTrackFeature.TF_STEREO) in map(int, features) else 1
     title = name or f"{view.identity or view.name} (filtered)"
     outlet = await open_outlet(room, title, channels=channels, queue_ms=QUEUE_MS, timeout=timeout)
@@ -94,16 +76,17 @@ class Live:
     name : str
         Name of the track that comes out.
     channels : int
-        1 or 2, as the track that goes in.
-    bypass : bool
-        Set it to hear the track as it is.
+        1 or 2, as the track that goes in: 2 from the first block on whose channels differ.
     publication : rtc.LocalTrackPublication
         The SDK's own object.
 
     Notes
     -----
-    Also an async context manager. A filter that raises, or puts out what is no sound, is
-    passed by for that block; its traceback is logged once.
+    Also an async context manager. A filter that raises, puts out what is no sound, or takes
+    longer than the sound lasts is passed by until a filter is put in again: the sound goes on,
+    and the traceback is shown once. What is queued for late blocks grows when they come late and
+    shrinks when they do not, by a few milliseconds at a time, without a click.
+    Taught in ``notebooks/05_live_filter.ipynb``.
 
     Examples
     --------
@@ -115,23 +98,36 @@ class Live:
     def __init__(self, room: Room, outlet: Outlet, filter: Swap, channels: int) -> None:
         self.publication = outlet.publication
         self.name, self.channels = self.publication.name, channels
-        self.bypass = False
-        self._room, self._outlet, self._filter = room, outlet, filter
-        self._queue: asyncio.Queue[NDArray[np.int16]] = asyncio.Queue(QUEUE_FRAMES)
-        self._blocks = self._bypassed = self._dropped = 0
-        self._slowest = 0.0
-        self._explained = False
+        self._room, self._outlet = room, outlet
+        self._guard = Guard(filter, channels, RATE)
+        self._cushion, self._stretch = Cushion(), Stretch(channels, RATE)
+        self._queue: asyncio.Queue[tuple[float, NDArray[np.float32]]] = asyncio.Queue(QUEUE_FRAMES)
+        self._dropped = 0
+        self._held: deque[float] = deque(maxlen=AVERAGED_BLOCKS)
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def filter(self) -> Filter:
         """The filter; put another in its place at any time, the change is crossfaded."""
-        return self._filter.filter
+        return self._guard.filter
 
     @filter.setter
     def filter(self, filter: Filter) -> None:
-        self._filter.put(filter)
-        self._explained = False
+        self._guard.put(filter)
+
+    @property
+    def bypass(self) -> bool:
+        """Whether the track is to be heard as it is; set it at any time, it is crossfaded."""
+        return self._guard.bypass
+
+    @bypass.setter
+    def bypass(self, value: bool) -> None:
+        self._guard.bypass = bool(value)
+
+    @property
+    def error(self) -> str:
+        """Why the filter is passed by, with the traceback; empty while all is well."""
+        return self._guard.error
 
     @property
     def closed(self) -> bool:
@@ -141,12 +137,16 @@ class Live:
     @property
     def stats(self) -> LiveStats:
         """What it has done so far."""
+        times = 1000 * np.array(self._guard.times or [0.0])
+        median, most, longest = np.quantile(times, [0.5, 0.99, 1.0])
+        held = np.mean(self._held or [0.0]) + self._guard.latency / RATE
         return LiveStats(
-            self._blocks,
-            self._bypassed,
-            self._dropped,
-            1000 * self._slowest,
-            1000 * self._outlet.queued_seconds,
+            blocks=self._guard.blocks,
+            bypassed=self._guard.bypassed,
+            dropped=self._dropped,
+            late=self._cushion.late,
+            process_ms=(float(median), float(most), float(longest)),
+            latency_ms=1000 * float(held),
         )
 
     def follow(self, track: rtc.Track, identity: str) -> None:
@@ -159,7 +159,7 @@ class Live:
         sending = asyncio.create_task(self._send())
         try:
             with MediaUse(), Changes(self._room.rtc) as changes:
-                async with listen(track, self.channels, self._on_frame):
+                async with listen(track, 2, self._on_frame, frame_ms=FRAME_MS):
                     while not sending.done() and self._still_there(track, identity):
                         await changes.wait(LOOK_SECONDS)
         finally:
@@ -181,41 +181,42 @@ class Live:
 
     def _on_frame(self, frame: rtc.AudioFrame) -> None:
         """Filter one block, on the media thread, and queue what comes out."""
-        raw = np.frombuffer(frame.data, np.int16).reshape(-1, self.channels)
-        block = np.ascontiguousarray(raw.T, dtype=np.float32) * _INT16_STEP
-        started = time.perf_counter()
-        out = self._filtered(block)
-        self._slowest = max(self._slowest, time.perf_counter() - started)
-        self._blocks += 1
-        samples = np.rint(out.T * np.float32(32768)).clip(-32768, 32767).astype(np.int16)
+        came = time.monotonic()
+        raw = np.frombuffer(frame.data, np.int16).reshape(-1, 2)
+        if self.channels == 1 and _differ(raw[:, 0], raw[:, 1]):
+            self.channels = 2
+            self._guard.widen()
+        wanted = raw[:, : self.channels].T
+        block = np.multiply(wanted, _INT16_STEP, dtype=np.float32, order="C")
+        out = self._guard.process(block)
         try:
-            self._queue.put_nowait(samples)
+            self._queue.put_nowait((came, out))
         except asyncio.QueueFull:
             self._dropped += 1
 
-    def _filtered(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
-        try:
-            out = np.asarray(self._filter.process(block))
-            good = out.shape == block.shape and bool(np.isfinite(out).all())
-            problem = "" if good else f"put out {out.shape} with NaN or of another shape"
-        except Exception:
-            out, problem = block, traceback.format_exc()
-        if problem and not self._explained:
-            self._explained = True
-            _log.error("the filter %r is passed by: %s", self._filter.filter, problem)
-        if problem or self.bypass:
-            self._bypassed += 1
-            return block
-        return out
-
     async def _send(self) -> None:
-        """Keep the track fed; a little silence first is the cushion for late blocks."""
-        cushion = np.zeros((round(CUSHION_SECONDS * RATE), self.channels), np.int16)
+        """Keep the track fed: what is queued is the cushion for blocks that come late."""
+        _, block = await self._queue.get()
+        silence = np.zeros((len(block), round(FIRST_CUSHION * RATE)), np.float32)
+        await self._outlet.send_float(np.concatenate((silence, block), axis=1))
         while True:
-            block = await self._queue.get()
-            if self._outlet.queued_seconds == 0.0:
-                await self._outlet.send(cushion)
-            await self._outlet.send(block)
+            came, block = await self._queue.get()
+            now = time.monotonic()
+            queued = self._outlet.queued_seconds
+            self._held.append(now - came + queued)
+            if len(block) > self._stretch.channels:
+                self._stretch.widen()
+            step = self._cushion.note(queued, now)
+            if step == "lengthen":
+                block = self._stretch.lengthen(block)
+            elif step == "shorten":
+                shorter = self._stretch.shorten(block)
+                if shorter.shape[1] < block.shape[1]:
+                    self._cushion.shortened(now)
+                block = shorter
+            else:
+                block = self._stretch.keep(block)
+            await self._outlet.send_float(block)
 
     @on_media_loop
     async def close(self) -> None:
@@ -234,3 +235,8 @@ class Live:
     def __repr__(self) -> str:
         state = "closed" if self.closed else "bypassed" if self.bypass else "running"
         return f"<Live {self.name!r} through {self.filter!r}, {state}>"
+
+
+def _differ(left: NDArray[np.int16], right: NDArray[np.int16]) -> bool:
+    apart = np.subtract(left, right, dtype=np.int32)
+    return bool(apart.max() > ALIKE_STEPS or apart.min() < -ALIKE_STEPS)

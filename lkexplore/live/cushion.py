@@ -1,0 +1,74 @@
+"""How much sound to keep queued for blocks that come late: as little as will do."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+__all__ = ["Cushion", "Step"]
+
+Step = Literal["keep", "lengthen", "shorten"]
+
+LEAST = 0.015
+MOST = 0.025
+"""Seconds that the queue should still hold when a block comes: below, it grows; if it has been
+above all the time, it shrinks."""
+
+WATCHED, AGAIN = 5.0, 1.0
+"""Seconds without need after which some of it is given up, and then more."""
+
+MUCH = 0.05
+"""Seconds of needless sound from which on it goes the faster, the more there is."""
+
+LIMIT = 0.5
+
+
+class Cushion:
+    """Watches what is still queued when each block comes, and says what to do.
+
+    Attributes
+    ----------
+    late : int
+        Blocks that came when nothing was left: a hole was heard.
+    """
+
+    def __init__(self) -> None:
+        self.late = 0
+        self._least = LIMIT
+        self._since = 0.0
+
+    def note(self, queued: float, now: float) -> Step:
+        """Return what to do with the block that comes now.
+
+        Parameters
+        ----------
+        queued : float
+            Seconds of sound that wait to be sent.
+        now : float
+            Monotonic time.
+        """
+        if queued <= 0:
+            self.late += 1
+        if queued < LEAST:
+            self._restart(now)
+            return "lengthen"
+        if not self._since or queued > LIMIT:
+            self._restart(now)
+            return "shorten" if queued > LIMIT else "keep"
+        self._least = min(self._least, queued)
+        if now - self._since < WATCHED / self._hurry():
+            return "keep"
+        if self._least > MOST:
+            return "shorten"
+        self._restart(now)
+        return "keep"
+
+    def shortened(self, now: float) -> None:
+        """Tell that a block was made shorter: the next look is sooner than the first."""
+        hurry = self._hurry()
+        self._least, self._since = LIMIT, now - (WATCHED - AGAIN) / hurry
+
+    def _hurry(self) -> float:
+        return max(1.0, self._least / MUCH)
+
+    def _restart(self, now: float) -> None:
+        self._least, self._since = LIMIT, now

@@ -1,0 +1,195 @@
+"""A filter that cannot take the sound down: passed by when it fails, is too slow, or is told to."""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import math
+import time
+import traceback
+from collections import deque
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..filters import Filter, as_filter
+from ..filters.fade import FADE_SECONDS, fade_in
+from ..filters.swap import Swap
+
+__all__ = ["Guard"]
+
+Samples = NDArray[np.float32]
+
+BUDGET = 0.8
+"""Share of the sound's own time that a filter may take, over `BUDGET_SECONDS`."""
+
+BUDGET_SECONDS = 1.0
+KEPT_TIMES = 3000
+
+_log = logging.getLogger("lkexplore")
+
+
+class Guard:
+    """Runs a filter on a live track's blocks, and crossfades to the sound as it is.
+
+    Parameters
+    ----------
+    filter : Swap
+        The filter, and its successors.
+    channels : int
+        Of the blocks.
+    sample_rate : int
+        In Hz.
+
+    Attributes
+    ----------
+    bypass : bool
+        Whether it is switched off.
+    error : str
+        Why it is passed by, the traceback with it; empty while all is well.
+    blocks, bypassed : int
+        How many blocks came, and how many of them went by the filter.
+    """
+
+    def __init__(self, filter: Swap, channels: int, sample_rate: int) -> None:
+        self.bypass = False
+        self.error = ""
+        self.blocks = self.bypassed = 0
+        self.times: deque[float] = deque(maxlen=KEPT_TIMES)
+        self._filter, self._channels, self._rate = filter, channels, sample_rate
+        steps = round(FADE_SECONDS * sample_rate)
+        self._weights = np.concatenate(([0.0], fade_in(steps))).astype(np.float32)
+        self._wet = steps
+        self._gap: Samples | None = None
+        self._put_in = contextvars.copy_context()
+        self._last = np.zeros((channels, 1), np.float32)
+        self._held = np.zeros((channels, 0), np.float32)
+        self._spent: deque[tuple[float, float]] = deque()
+        self._total = np.zeros(2)
+
+    @property
+    def filter(self) -> Filter:
+        """The filter that was put in last."""
+        return self._filter.filter
+
+    @property
+    def latency(self) -> int:
+        """By how many samples the filter is late."""
+        return self._filter.latency
+
+    def widen(self) -> None:
+        """Go on with two channels, both as the one was up to now."""
+        self._channels = 2
+        self._last = np.broadcast_to(self._last, (2, self._last.shape[1]))
+        self._held = np.broadcast_to(self._held, (2, self._held.shape[1]))
+
+    def put(self, filter: Filter) -> None:
+        """Put another filter in place, or try the same again."""
+        # What is to be told goes where the filter was put in: in a notebook, below that cell.
+        self._put_in = contextvars.copy_context()
+        if self.error:
+            # There is nothing to fade from: it fades in from the sound as it is.
+            self._filter = Swap(as_filter(filter))
+            self._filter.sample_rate = self._rate
+        elif filter is not self._filter.filter:
+            self._filter.put(filter)
+        self.error = ""
+        self._spent.clear()
+        self._total[:] = 0.0
+
+    def process(self, block: Samples) -> Samples:
+        """Return the next block, filtered if that can be."""
+        self.blocks += 1
+        dry = self._delayed(block)
+        wet = None if self.error else self._filtered(block)
+        if wet is None or self.bypass:
+            self.bypassed += 1
+        out = self._mixed(dry, wet)
+        self._last = out[:, -1:].copy()
+        return out
+
+    def _filtered(self, block: Samples) -> Samples | None:
+        started = time.perf_counter()
+        try:
+            out = np.asarray(self._filter.process(block))
+        except Exception:
+            # Whatever a user's filter raises must not stop the sound; it is told, once.
+            self._give_up(f"it failed:\n{traceback.format_exc()}")
+            return None
+        self._count(time.perf_counter() - started, block.shape[1] / self._rate)
+        if out.shape != block.shape:
+            self._give_up(f"it made {out.shape} of a block of shape {block.shape}")
+            return None
+        if not _is_finite(out):
+            self._give_up("it put out NaN or infinity")
+            return None
+        return out
+
+    def _count(self, spent: float, lasts: float) -> None:
+        self.times.append(spent)
+        self._spent.append((spent, lasts))
+        self._total += spent, lasts
+        if self._total[1] < BUDGET_SECONDS:
+            return
+        share = self._total[0] / self._total[1]
+        self._total -= self._spent.popleft()
+        if share > BUDGET:
+            self._give_up(
+                f"it takes {share:.2f} of the time that the sound lasts; {BUDGET:g} may be"
+            )
+
+    def _give_up(self, why: str) -> None:
+        self.error = why
+        self._put_in.run(
+            _log.error,
+            "the live filter %r is passed by, the sound goes on without it: %s\n"
+            "Put a filter in again (live.filter = ...) to go on with it.",
+            self._filter.filter,
+            why,
+        )
+
+    def _mixed(self, dry: Samples, wet: Samples | None) -> Samples:
+        """Move between the two without a step."""
+        if wet is None:
+            if self._wet > 0:
+                # There is nothing to fade from any more: let the step itself die away.
+                self._gap, self._wet = self._last - dry[:, :1], 0
+            return self._closing(dry)
+        steps = len(self._weights) - 1
+        goal = 0 if self.bypass else steps
+        if self._wet == goal:
+            return self._closing(dry if self.bypass else wet)
+        way = np.arange(1, dry.shape[1] + 1) * (1 if goal else -1)
+        places = np.clip(self._wet + way, 0, steps)
+        self._wet = int(places[-1])
+        return self._closing(dry + self._weights[places] * (wet - dry))
+
+    def _closing(self, out: Samples) -> Samples:
+        if self._gap is None:
+            return out
+        out = out.copy()
+        dying = self._weights[:0:-1][: out.shape[1]]
+        out[:, : len(dying)] += self._gap * dying
+        self._gap = None
+        return out
+
+    def _delayed(self, block: Samples) -> Samples:
+        """Return the sound as it is, as late as the filter makes it."""
+        late = self._filter.latency
+        if not late and not self._held.shape[1]:
+            return block
+        if self._held.shape[1] != late:
+            missing = late - self._held.shape[1]
+            silence = np.zeros((self._channels, max(missing, 0)), np.float32)
+            self._held = np.concatenate((silence, self._held), axis=1)[:, max(-missing, 0) :]
+        whole = np.concatenate((self._held, block), axis=1)
+        self._held = whole[:, whole.shape[1] - late :].copy()
+        return whole[:, : block.shape[1]]
+
+
+def _is_finite(block: Samples) -> bool:
+    # Any NaN or infinity makes the sum of squares so, and that is quicker than to look at each.
+    flat = block.ravel()
+    with np.errstate(all="ignore"):
+        power = float(flat.dot(flat))
+    return math.isfinite(power) or bool(np.isfinite(block).all())

@@ -1,0 +1,41 @@
+"""What a live filter has done so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["LiveStats"]
+
+
+@dataclass(frozen=True)
+class LiveStats:
+    """What a live filter has done so far.
+
+    Attributes
+    ----------
+    blocks : int
+        Blocks that came in, of 10 ms each (pictures, of a live video).
+    bypassed : int
+        Of those, passed on as they were: the filter failed on them, is too slow, or is off.
+    dropped : int
+        Of those, lost because the room took no more (or because a newer picture had come).
+    late : int
+        Blocks that came when nothing was left to send: a hole was heard.
+    process_ms : tuple of float
+        Milliseconds that the filter took for a block: median, 99th percentile, and longest, of
+        the last 3000.
+    latency_ms : float
+        Milliseconds that the sound is held here, from the stream to the network: the filter's own
+        latency, its work, and what waits to be sent, averaged over the last second.
+
+    Notes
+    -----
+    Taught in ``notebooks/05_live_filter.ipynb``.
+    """
+
+    blocks: int
+    bypassed: int
+    dropped: int
+    late: int
+    process_ms: tuple[float, float, float]
+    latency_ms: float

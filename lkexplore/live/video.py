@@ -1,0 +1,304 @@
+"""A function on a live track of pictures: what a camera shows goes through it into the room."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from livekit import rtc
+
+from ..errors import LkExploreError, TrackNotFound
+from ..finding import find_track
+from ..loop import on_media_loop
+from ..tracks import Source, Track
+from ..video.outlet import VideoOutlet, open_video_outlet
+from ..video.picture import Picture, yuv_of
+from ..video.watching import Watch, describe
+from .pictures import PictureFilter, Worker
+from .revival import StandStill, subscribe_again
+from .stats import LiveStats
+
+if TYPE_CHECKING:
+    from ..room import Room
+
+__all__ = ["LiveVideo", "live_video"]
+
+MOST_FPS = 30.0
+"""Pictures per second that the new track's bit rate is made for."""
+
+PATIENCE = 5.0
+"""Seconds that a function may take for one picture before it is held to hang."""
+
+TICK = 0.05
+"""Seconds after which a wait for a slow function looks whether it is still wanted."""
+
+LOOK_SECONDS = 0.25
+CLOSE_SECONDS = 8.0
+KEPT_TIMES = 3000
+AVERAGED_PICTURES = 30
+
+_log = logging.getLogger("lkexplore")
+
+
+@on_media_loop
+async def live_video(
+    room: Room,
+    source: Source,
+    filter: PictureFilter,
+    *,
+    name: str | None = None,
+    timeout: float = 10.0,
+) -> LiveVideo:
+    """Send a live track's pictures through a function; see `Room.live_video`."""
+    worker = Worker(filter)
+    track, view = await find_track(room.rtc, source, "video", timeout)
+    watch = _Newest(room.rtc, view, track, timeout)
+    try:
+        first = await watch.next(timeout + 1.0)
+        if first is None:
+            raise TrackNotFound(
+                f"{describe(view)} {watch.reason or 'went silent'} before it showed a picture"
+            )
+        title = name or f"{view.identity or view.name} (filtered)"
+        size = _full_size(view, first)
+        outlet = await open_video_outlet(room, title, size=size, fps=MOST_FPS, timeout=timeout)
+    except BaseException:
+        await watch.close()
+        raise
+    made = LiveVideo(room, watch, outlet, worker)
+    made.follow(first)
+    return made
+
+
+class _Newest(Watch):
+    """Keeps the newest picture only, and knows when it came.
+
+    Attributes
+    ----------
+    came : float
+        Monotonic time.
+    source : rtc.Track
+        What is watched.
+    """
+
+    def __init__(
+        self, room: rtc.Room, view: Track, track: rtc.Track, timeout: float, last: float = -1.0
+    ) -> None:
+        self.came, self.source = time.monotonic(), track
+        super().__init__(room, view, track, timeout, keep=1)
+        self.last = last
+
+    def _take(self, event: rtc.VideoFrameEvent) -> None:
+        self.came = time.monotonic()
+        super()._take(event)
+
+
+class LiveVideo:
+    """A live track of pictures through a function; made by `Room.live_video`.
+
+    Attributes
+    ----------
+    name : str
+        Name of the track that comes out.
+    publication : rtc.LocalTrackPublication
+        The SDK's own object.
+
+    Notes
+    -----
+    Also an async context manager. The function runs on a thread of its own, one picture at a
+    time; while it is busy newer pictures take the place of older ones, which are counted as
+    dropped. One that raises, returns what is no picture, or hangs for 5 s is passed by until a
+    function is put in again: the pictures go on as they are, and the traceback is shown once.
+    Taught in ``notebooks/05_live_filter.ipynb``.
+
+    Examples
+    --------
+    >>> live = await room.live_video("alice", lambda rgb: 255 - rgb)    # doctest: +SKIP
+    >>> live.filter = lambda rgb: rgb[:, ::-1]                          # doctest: +SKIP
+    >>> await live.close()                                              # doctest: +SKIP
+    """
+
+    def __init__(self, room: Room, watch: _Newest, outlet: VideoOutlet, worker: Worker) -> None:
+        self.publication = outlet.publication
+        self.name = self.publication.name
+        self._room, self._watch, self._outlet, self._worker = room, watch, outlet, worker
+        self._bypass = self._ending = False
+        self._taken = self._bypassed = self._dropped = 0
+        self._times: deque[float] = deque(maxlen=KEPT_TIMES)
+        self._held: deque[float] = deque(maxlen=AVERAGED_PICTURES)
+        self._still = StandStill()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def filter(self) -> PictureFilter:
+        """The function; put another in its place at any time, or the same to try it again."""
+        return self._worker.function
+
+    @filter.setter
+    def filter(self, filter: PictureFilter) -> None:
+        before, self._worker = self._worker, Worker(filter)
+        before.end()
+
+    @property
+    def bypass(self) -> bool:
+        """Whether the pictures are to be seen as they are; set it at any time."""
+        return self._bypass
+
+    @bypass.setter
+    def bypass(self, value: bool) -> None:
+        self._bypass = bool(value)
+
+    @property
+    def error(self) -> str:
+        """Why the function is passed by, with the traceback; empty while all is well."""
+        return self._worker.error
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has ended, by `close` or because the track that goes in did."""
+        return self._task is not None and self._task.done()
+
+    @property
+    def stats(self) -> LiveStats:
+        """What it has done so far, in pictures; none of them is ever `late`."""
+        times = 1000 * np.array(self._times or [0.0])
+        median, most, longest = np.quantile(times, [0.5, 0.99, 1.0])
+        dropped = self._dropped + self._watch.dropped
+        return LiveStats(
+            blocks=self._taken + dropped,
+            bypassed=self._bypassed,
+            dropped=dropped,
+            late=0,
+            process_ms=(float(median), float(most), float(longest)),
+            latency_ms=1000 * float(np.mean(self._held or [0.0])),
+        )
+
+    def follow(self, first: Picture) -> None:
+        """Begin with the first picture; called once, on the media loop."""
+        self._task = asyncio.get_running_loop().create_task(self._run(first))
+        self._task.add_done_callback(_report)
+        # The room only ever closes what it holds here.
+        self._room.lives.add(self)
+
+    async def _run(self, first: Picture) -> None:
+        picture: Picture | None = first
+        try:
+            while not self._room.closed:
+                if picture is not None:
+                    await self._pass_on(picture)
+                elif self._watch.ended:
+                    break
+                picture = await self._watch.next(LOOK_SECONDS)
+                if picture is not None:
+                    self._still.moved()
+                elif await self._still.is_one(self._watch.source):
+                    await self._watch_again()
+        finally:
+            self._ending = True
+            self._worker.end()
+            self._room.lives.discard(self)
+            await asyncio.gather(self._watch.close(), self._outlet.close())
+
+    async def _watch_again(self) -> None:
+        """Ask for the track anew: this one gives nothing any more."""
+        before = self._watch
+        await before.close()
+        self._dropped += before.dropped
+        try:
+            track, view = await subscribe_again(self._room.rtc, before.view, before.timeout)
+        except LkExploreError as error:
+            _log.warning("%s was not to be had again: %s", describe(before.view), error)
+            return
+        self._watch = _Newest(self._room.rtc, view, track, before.timeout, before.last)
+
+    async def _pass_on(self, picture: Picture) -> None:
+        """Show one picture: what the function makes of it, or as it is."""
+        self._taken += 1
+        came = self._watch.came
+        frame = None
+        while frame is None and not (self._bypass or self._worker.error or self._worker.busy):
+            # Once more if the function was replaced while it was at work.
+            frame = await self._made(self._worker, picture)
+        if frame is None:
+            self._bypassed += 1
+            frame = _as_it_is(picture)
+        self._outlet.show(frame)
+        self._held.append(time.monotonic() - came)
+
+    async def _made(self, worker: Worker, picture: Picture) -> rtc.VideoFrame | None:
+        """Return what a function makes of a picture; None if it fails or is wanted no more."""
+        job = worker.begin(picture)
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            await asyncio.wait([job], timeout=TICK)
+            if job.done():
+                break
+            if self._bypass or self._worker is not worker:
+                return None
+            if time.monotonic() > deadline:
+                self._give_up(worker, f"it takes more than {PATIENCE:g} s for a picture")
+                return None
+        made = job.result()
+        self._times.append(made.seconds)
+        if made.error:
+            self._give_up(worker, made.error)
+        return made.frame
+
+    def _give_up(self, worker: Worker, why: str) -> None:
+        worker.error = why
+        _log.error(
+            "the live filter %s is passed by, the pictures go on without it: %s\n"
+            "Put a filter in again (live.filter = ...) to go on with it.",
+            _name(worker.function),
+            why,
+        )
+
+    @on_media_loop
+    async def close(self) -> None:
+        """End it: the filtered track is unpublished. Closing again does nothing."""
+        if self._task is None:
+            return
+        if not self._ending:
+            self._ending = True
+            self._task.cancel()
+        await asyncio.wait([self._task], timeout=CLOSE_SECONDS)
+
+    async def __aenter__(self) -> LiveVideo:
+        return self
+
+    async def __aexit__(self, *_exc: Any) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else "bypassed" if self.bypass else "running"
+        return f"<LiveVideo {self.name!r} through {_name(self.filter)}, {state}>"
+
+
+def _as_it_is(picture: Picture) -> rtc.VideoFrame:
+    if not picture.turns:
+        return picture.frame
+    planes = yuv_of(picture)
+    height = planes.shape[0] * 2 // 3
+    data = np.ascontiguousarray(planes).tobytes()
+    return rtc.VideoFrame(planes.shape[1], height, rtc.VideoBufferType.I420, data)
+
+
+def _full_size(view: Track, first: Picture) -> tuple[int, int]:
+    """Return the size to publish for: a new track often shows small pictures first."""
+    publication = view.publication
+    if publication is None or publication.width * publication.height < np.prod(first.size):
+        return first.size
+    return publication.width, publication.height
+
+
+def _name(function: object) -> str:
+    return str(getattr(function, "__qualname__", None) or repr(function))
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("a live video ended early: %s", error)
