@@ -21,7 +21,7 @@ from livekit import api, rtc
 
 RATE = 48_000
 SERVER = "LKEXPLORE_BENCHMARK_SERVER"
-MODULES = "capture_cost", "capture_truth"
+MODULES = "capture_cost", "capture_truth", "live_children"
 
 Where: TypeAlias = dict[str, str]
 Body: TypeAlias = Callable[..., Awaitable[None]]

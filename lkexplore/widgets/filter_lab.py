@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import numpy as np
 
+from .. import filters
 from ..errors import FilterError
-from ..filters import Filter, as_filter, bandpass, gain, highpass, lowpass, notch
+from ..filters import Filter, as_filter
 from ..recording import Recording
 from ..sound import Sound, as_recording
 from .sliders import slider
@@ -21,11 +22,20 @@ if TYPE_CHECKING:
 __all__ = ["FilterLab"]
 
 _CHOICES: dict[str, Callable[[], Filter]] = {
-    "bandpass": lambda: bandpass(300, 3400),
-    "lowpass": lambda: lowpass(3400),
-    "highpass": lambda: highpass(120),
-    "notch": lambda: notch(50),
-    "gain": lambda: gain(0),
+    "bandpass": lambda: filters.bandpass(300, 3400),
+    "lowpass": lambda: filters.lowpass(3400),
+    "highpass": lambda: filters.highpass(120),
+    "bandstop": lambda: filters.bandstop(500, 2000),
+    "FIR lowpass": lambda: filters.fir_lowpass(3400),
+    "notch": lambda: filters.notch(50),
+    "dehum": lambda: filters.dehum(50),
+    "peaking": lambda: filters.peaking(1000, 6),
+    "graphic EQ": filters.graphic_eq,
+    "denoise": filters.denoise,
+    "gate": filters.gate,
+    "compressor": filters.compressor,
+    "echo": filters.echo,
+    "gain": lambda: filters.gain(0),
 }
 _RESPONSE_POINTS = 600
 _FLOOR_DB = -80

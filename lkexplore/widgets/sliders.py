@@ -68,7 +68,7 @@ def _widget(name: str, parameter: BoundParameter) -> Any:
     }
     low, high = parameter.low, parameter.high
     if parameter.whole:
-        return ipywidgets.IntSlider(min=int(low), max=int(high), **common)
+        return ipywidgets.IntSlider(min=int(low), max=int(high), step=int(parameter.step), **common)
     if parameter.scale == "log":
         low, high = math.log10(low), math.log10(high)
         return ipywidgets.FloatLogSlider(

@@ -59,6 +59,20 @@ def test_choosing_another_filter_brings_its_sliders(noisy):
     assert isinstance(lab.filter, lk.filters.Notch)
 
 
+def test_every_filter_of_the_list_is_heard_and_has_sliders(noisy):
+    lab = lk.FilterLab(noisy)
+    heard = []
+    for name in lab.children[0].options:
+        lab.children[0].value = name
+        assert sliders(lab), name
+        assert lab.after == noisy | lab.filter, name
+        assert lab.after.rms_dbfs > -60, name
+        heard.append(lab.after.samples)
+    assert len(heard) > 5
+    for filtered in heard[:3]:
+        assert np.abs(filtered - noisy.samples).max() > 0.01
+
+
 def test_a_chain_has_the_sliders_of_all_its_members(noisy):
     chain = lk.filters.highpass(100) | lk.filters.gain(3)
     lab = lk.FilterLab(noisy, chain)
