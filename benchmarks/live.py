@@ -65,16 +65,17 @@ def costs(where: Where, count: int, seconds: float, rounds: int) -> list[Row]:
 
 def latency(where: Where, seconds: float, rounds: int) -> list[Row]:
     """Compare how late clicks come through a live filter and through an echo."""
-    room = f"live-{uuid.uuid4().hex[:6]}"
     found: dict[str, list[float]] = {BARE: [], LIVE: []}
     silent, held = {BARE: 0, LIVE: 0}, []
-    with contextlib.ExitStack() as stack:
-        enter = stack.enter_context
-        enter(Child(where, "player", room))
-        enter(Child(where, BARE, room, "1"))
-        live = enter(Child(where, LIVE, room, "1"))
-        ear = enter(Child(where, "ear", room))
-        for _ in range(rounds):
+    for _ in range(rounds):
+        # A room of its own each time: what two streams owe to chance stays as long as they do.
+        room = f"live-{uuid.uuid4().hex[:6]}"
+        with contextlib.ExitStack() as stack:
+            enter = stack.enter_context
+            enter(Child(where, "player", room))
+            enter(Child(where, BARE, room, "1"))
+            live = enter(Child(where, LIVE, room, "1"))
+            ear = enter(Child(where, "ear", room))
             answer = ear.ask(str(seconds))
             for kind in (BARE, LIVE):
                 found[kind] += answer[kind]["lags"]

@@ -20,6 +20,7 @@ from ..finding import Changes, everyone, find_track
 from ..loop import MediaUse, on_media_loop
 from ..outgoing import RATE, Outlet, open_outlet
 from ..tracks import Source
+from .busy import kernel
 from .cushion import Cushion
 from .guard import Guard
 from .stats import LiveStats
@@ -30,15 +31,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Live", "live"]
 
-FRAME_MS = 10
-FIRST_CUSHION = 0.020
+FIRST_CUSHION = 0.010
 """Seconds of silence before the first block; from then on, the cushion finds its own size."""
 
 QUEUE_FRAMES = 100
 QUEUE_MS = 1000
 LOOK_SECONDS = 0.25
 CLOSE_SECONDS = 5.0
-AVERAGED_BLOCKS = 100
+AVERAGED_BLOCKS = 50
 
 ALIKE_STEPS = 8
 """Steps of 16 bits by which the channels of what is mono may differ, by rounding."""
@@ -64,6 +64,7 @@ async def live(
     title = name or f"{view.identity or view.name} (filtered)"
     outlet = await open_outlet(room, title, channels=channels, queue_ms=QUEUE_MS, timeout=timeout)
     made = Live(room, outlet, chosen, channels)
+    kernel.watch()
     made.follow(track, view.identity)
     return made
 
@@ -159,7 +160,7 @@ class Live:
         sending = asyncio.create_task(self._send())
         try:
             with MediaUse(), Changes(self._room.rtc) as changes:
-                async with listen(track, 2, self._on_frame, frame_ms=FRAME_MS):
+                async with listen(track, 2, self._on_frame):
                     while not sending.done() and self._still_there(track, identity):
                         await changes.wait(LOOK_SECONDS)
         finally:
@@ -206,7 +207,7 @@ class Live:
             self._held.append(now - came + queued)
             if len(block) > self._stretch.channels:
                 self._stretch.widen()
-            step = self._cushion.note(queued, now)
+            step = self._cushion.note(queued, now, kernel.busy_for(now))
             if step == "lengthen":
                 block = self._stretch.lengthen(block)
             elif step == "shorten":

@@ -8,13 +8,16 @@ __all__ = ["Cushion", "Step"]
 
 Step = Literal["keep", "lengthen", "shorten"]
 
-LEAST = 0.015
-MOST = 0.025
+LEAST, MOST = 0.001, 0.004
 """Seconds that the queue should still hold when a block comes: below, it grows; if it has been
 above all the time, it shrinks."""
 
-WATCHED, AGAIN = 5.0, 1.0
-"""Seconds without need after which some of it is given up, and then more."""
+BUSY, BUSY_AFTER = 0.040, 0.030
+"""The least instead, once the kernel has been running something for so long."""
+
+WATCHED, NEEDED, AGAIN = 5.0, 60.0, 1.0
+"""Seconds without need after which some of it is given up, the same once it was too little, and
+then until more is given up."""
 
 MUCH = 0.05
 """Seconds of needless sound from which on it goes the faster, the more there is."""
@@ -35,8 +38,9 @@ class Cushion:
         self.late = 0
         self._least = LIMIT
         self._since = 0.0
+        self._watched = WATCHED
 
-    def note(self, queued: float, now: float) -> Step:
+    def note(self, queued: float, now: float, busy_for: float = 0.0) -> Step:
         """Return what to do with the block that comes now.
 
         Parameters
@@ -45,19 +49,24 @@ class Cushion:
             Seconds of sound that wait to be sent.
         now : float
             Monotonic time.
+        busy_for : float
+            Seconds that the kernel has been running something.
         """
         if queued <= 0:
             self.late += 1
-        if queued < LEAST:
+        least = BUSY if busy_for > BUSY_AFTER else LEAST
+        if queued < least:
+            if least == LEAST:
+                self._watched = NEEDED
             self._restart(now)
             return "lengthen"
         if not self._since or queued > LIMIT:
             self._restart(now)
             return "shorten" if queued > LIMIT else "keep"
         self._least = min(self._least, queued)
-        if now - self._since < WATCHED / self._hurry():
+        if now - self._since < self._watched / self._hurry():
             return "keep"
-        if self._least > MOST:
+        if self._least > least + MOST - LEAST:
             return "shorten"
         self._restart(now)
         return "keep"
@@ -65,6 +74,7 @@ class Cushion:
     def shortened(self, now: float) -> None:
         """Tell that a block was made shorter: the next look is sooner than the first."""
         hurry = self._hurry()
+        self._watched = WATCHED
         self._least, self._since = LIMIT, now - (WATCHED - AGAIN) / hurry
 
     def _hurry(self) -> float:

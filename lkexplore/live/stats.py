@@ -14,7 +14,7 @@ class LiveStats:
     Attributes
     ----------
     blocks : int
-        Blocks that came in, of 10 ms each (pictures, of a live video).
+        Blocks that came in, of 20 ms each (pictures, of a live video).
     bypassed : int
         Of those, passed on as they were: the filter failed on them, is too slow, or is off.
     dropped : int

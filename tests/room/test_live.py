@@ -90,7 +90,7 @@ async def test_a_filter_that_fails_is_passed_by_and_told_once(join, send, caplog
 async def test_a_slow_filter_is_passed_by_and_the_sound_goes_on(join, send):
     class Slow:
         def process(self, block):
-            time.sleep(0.015)
+            time.sleep(0.03)
             return np.zeros_like(block)
 
     await send(two_tones())

@@ -77,10 +77,10 @@ def test_what_is_put_in_is_short_where_that_will_do():
 
 def test_a_cushion_grows_when_blocks_come_late_and_shrinks_again():
     cushion, queued, now = Cushion(), 0.02, 100.0
-    lateness = [0.0] * 50 + [0.04, 0.05, 0.06] * 20 + [0.0] * 6000
+    lateness = [0.0] * 50 + [0.04, 0.05, 0.06] * 20 + [0.0] * 9000
     held = []
     for late in lateness:
-        now += 0.01
+        now += 0.02
         step = cushion.note(max(queued - late, 0.0), now)
         if step == "shorten":
             cushion.shortened(now)
