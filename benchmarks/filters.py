@@ -2,8 +2,8 @@
 
 Run it as ``python benchmarks/filters.py`` (about four minutes), or with ``--quick`` (less than
 90 s, and rougher). ``--only blocks`` and the like measure a part. Without pedalboard installed
-(``pip install pedalboard``) it compares with scipy only, and says so. Figures depend on the machine
-and on what else runs on it.
+(``pip install "lkexplore[pedalboard]"``) it compares with scipy only, and says so. Figures depend
+on the machine and on what else runs on it.
 """
 
 from __future__ import annotations

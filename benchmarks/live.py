@@ -1,9 +1,11 @@
 """Measure one live filter against the loop that one writes with the bare SDK.
 
-That loop subscribes to a track and gives every frame of its stream to a source of its own. Run it
-as ``python benchmarks/live.py`` (about six minutes), or with ``--quick`` (less than 90 seconds, and
-rougher). It uses the room server named by LKEXPLORE_TEST_URL, LKEXPLORE_TEST_KEY and
-LKEXPLORE_TEST_SECRET, else the embedded one. Figures depend on the machine and on what else runs.
+That loop subscribes to a track and gives every frame of its stream, 10 ms as the SDK has it, to a
+source of its own; a live filter takes 20 ms at a time. Run it as ``python benchmarks/live.py``
+(about six minutes), or with ``--quick`` (about 90 seconds, and rougher). It uses the room server
+named by LKEXPLORE_TEST_URL, LKEXPLORE_TEST_KEY and LKEXPLORE_TEST_SECRET, else the embedded one.
+Figures depend on the machine and on what else runs: on a busy one blocks come late, and the live
+filter holds the sound back for longer.
 
 CPU is user and system time of a whole process, with the SDK's native threads. Latency is that of
 clicks, at somebody who listens to the player and to both echoes on one clock.
@@ -108,7 +110,7 @@ def table(title: str, rows: list[Row]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="less than 90 seconds, rougher")
+    parser.add_argument("--quick", action="store_true", help="about 90 seconds, rougher")
     parser.add_argument("--only", nargs="+", choices=["cost", "many", "latency"])
     options = parser.parse_args()
     where, quick = server(), options.quick

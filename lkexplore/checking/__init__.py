@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..checks import as_sample_rate
-from ..errors import FilterError
+from ..filters import Parameter
 from .cost import check_memory, check_speed
 from .cutting import check_empty, compare_cuttings, noise
 from .dynamics import check_latency, check_stability, check_tail
@@ -18,6 +18,11 @@ from .report import Check, Finding, Verdict
 from .subject import BlockFailed, Subject, in_blocks
 
 __all__ = ["Check", "Finding", "Verdict", "check"]
+
+_SECONDS = Parameter("s", low=0.1, high=60.0)
+_SECONDS.name = "seconds"
+_SEED = Parameter(low=0, high=2**32 - 1, whole=True)
+_SEED.name = "seed"
 
 
 def check(
@@ -66,17 +71,17 @@ def check(
     >>> check(smooth)["live = offline"].verdict
     'failed'
     """
-    if not 0.1 <= seconds <= 60:
-        raise FilterError(f"seconds={seconds!r} cannot be: give 0.1 to 60 s")
+    length = _SECONDS.checked(seconds)
+    first = int(_SEED.checked(seed))
     rate = None if sample_rate is None else as_sample_rate(sample_rate)
     subject = Subject(filter, rate)
-    samples = noise(seconds, subject.sample_rate, seed)
+    samples = noise(length, subject.sample_rate, first)
     found = _Findings(subject)
     try:
         whole = in_blocks(subject.fresh(), samples, ())
         again = in_blocks(subject.fresh(), samples, ())
     except BlockFailed as error:
-        found.add(Finding("runs", "failed", f"In one block of {seconds:g} s {error}"))
+        found.add(Finding("runs", "failed", f"In one block of {length:g} s {error}"))
         return found.check()
     repeatable = same(again, whole)
     if not np.isfinite(whole).all():
@@ -88,9 +93,9 @@ def check(
         )
         found.add(Finding("runs", "failed", text))
     else:
-        found.add(Finding("runs", "ok", f"{seconds:g} s in one block, twice the same"))
+        found.add(Finding("runs", "ok", f"{length:g} s in one block, twice the same"))
         difference, found.values["first_difference"] = compare_cuttings(
-            subject, samples, whole, seed
+            subject, samples, whole, first
         )
         found.add(difference)
         found.add(check_reset(subject, samples, whole))

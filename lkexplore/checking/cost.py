@@ -46,13 +46,17 @@ def check_speed(subject: Subject) -> tuple[Finding, Cost | None]:
         return Finding(name, "failed", str(error)), None
     median, p99 = (float(np.percentile(times, share)) for share in (50, 99))
     text = (
-        f"{length_ms / median:.3g} times faster than the sound: "
+        f"{_times(length_ms / median)} times faster than the sound: "
         f"a stereo block of 10 ms takes {median:.3g} ms, at times {p99:.3g} ms"
     )
     if median > length_ms:
         text = f"too slow to run live: a stereo block of 10 ms takes {median:.3g} ms"
         return Finding(name, "failed", text), Cost(median, p99)
     return Finding(name, "ok" if median < length_ms / 4 else "note", text), Cost(median, p99)
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.0f}" if ratio >= 100 else f"{ratio:.3g}"
 
 
 def check_memory(subject: Subject) -> tuple[Finding, int | None, int | None]:

@@ -10,7 +10,7 @@ __all__ = ["Check", "Finding", "Verdict"]
 
 Verdict: TypeAlias = Literal["ok", "note", "failed"]
 
-_COLOURS = {"ok": "#2e7d32", "note": "#b26a00", "failed": "#c62828"}
+_COLOURS = {"ok": "#2e8b3a", "note": "#b26a00", "failed": "#e03e36"}
 _MARKS = {"ok": "ok", "note": "note", "failed": "FAILED"}
 
 

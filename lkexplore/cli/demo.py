@@ -181,7 +181,7 @@ def draw(results: Results) -> Figure:
 
     figure = Figure(figsize=(12, 6.5), layout="constrained")
     axes = figure.subplots(2, 2, sharex=True)
-    columns = (("as recorded in the room", results.voice), ("filtered", results.clean))
+    columns = (("as recorded", results.voice), ("filtered", results.clean))
     for column, (title, sound) in enumerate(columns):
         plot.waveform(sound, axes[0, column], title=title)
         plot.spectrogram(sound, axes[1, column], title="", max_hz=10_000)

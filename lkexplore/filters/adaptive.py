@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg.lapack import dtrtrs
+from scipy.linalg.blas import dtrsv
 
 from ..errors import FilterError
 from ..recording import Recording
@@ -150,16 +150,16 @@ class _AdaptiveRun:
             # A copy, for the product of an array with itself would be spread over threads.
             alike = seen @ np.ascontiguousarray(seen.T)
             steps = self._owner.steps(np.diagonal(alike))
-            errors, _ = dtrtrs(
-                alike * steps, (sound - self.weights @ seen.T).T, lower=1, unitdiag=1
-            )
-            self.weights += (errors.T * steps) @ seen
+            ahead = sound - self.weights @ seen.T
+            # A channel at a time: solved together they would be spread over threads as well.
+            errors = np.stack([dtrsv(alike * steps, channel, lower=1, diag=1) for channel in ahead])
+            self.weights += (errors * steps) @ seen
         if not np.isfinite(self.weights).all() or np.abs(self.weights).max() > 1e6:
             self.weights[:] = 0.0
             raise FilterError(
                 f"{self._owner!r} has run away, and begins anew: a smaller step keeps it stable"
             )
-        return np.asarray(errors.T)
+        return errors
 
 
 def lms(reference: Recording | None = None, taps: int = 64, step: float = 0.01) -> Lms:

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..errors import FilterError
 
 __all__ = [
     "PolesZeros",
+    "as_frequencies",
     "delay_of_polynomial",
     "delay_of_response",
     "delay_of_roots",
@@ -23,6 +24,7 @@ __all__ = [
 _ON_CIRCLE = 1e-9
 _NUDGE = 1e-5
 _STEP = 1e-6
+_LONGEST = 10_000_000
 
 
 class PolesZeros(NamedTuple):
@@ -48,10 +50,27 @@ class PolesZeros(NamedTuple):
     gain: float
 
 
+def as_frequencies(hz: ArrayLike, sample_rate: int) -> NDArray[np.float64]:
+    """Return frequencies as float64, or raise FilterError if one is not 0 to half the rate."""
+    half = sample_rate / 2
+    try:
+        frequencies = np.asarray(hz, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise FilterError(
+            f"{hz!r} are no frequencies: give numbers from 0 to {half:g} Hz"
+        ) from None
+    if not np.all((frequencies >= 0) & (frequencies <= half)):
+        raise FilterError(
+            f"the response is wanted outside 0 to {half:g} Hz, half the sample rate "
+            f"of {sample_rate} Hz: give frequencies within"
+        )
+    return frequencies
+
+
 def impulse(n: int) -> NDArray[np.float64]:
     """Return a single sample of height 1 and silence after it, of shape (1, n)."""
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise FilterError(f"n={n!r} samples cannot be: give a whole number from 1 on")
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or not 1 <= n <= _LONGEST:
+        raise FilterError(f"n={n!r} samples cannot be: give a whole number from 1 to {_LONGEST}")
     samples = np.zeros((1, int(n)))
     samples[0, 0] = 1.0
     return samples

@@ -159,6 +159,11 @@ def notch(hz: float, q: float = 30.0) -> Notch:
     FilterError
         As :func:`lkexplore.filters.lowpass`.
 
+    Notes
+    -----
+    It is the notch of R. Bristow-Johnson's cookbook, but for its width, which there shrinks
+    towards half the sample rate, and here is as said at any frequency.
+
     References
     ----------
     S. J. Orfanidis, "Introduction to Signal Processing", Prentice Hall 1996, section 11.3;

@@ -169,6 +169,10 @@ def as_filter(thing: Any) -> Filter:
     FilterError
         If it has no ``process``, or is a class instead of an object.
 
+    Notes
+    -----
+    Taught in ``notebooks/04_filters.ipynb``.
+
     Examples
     --------
     >>> class Half:
@@ -182,6 +186,7 @@ def as_filter(thing: Any) -> Filter:
         raise FilterError(f"{thing.__name__} is a class: give an object, {thing.__name__}(...)")
     if not callable(getattr(thing, "process", None)):
         raise FilterError(
-            f"{type(thing).__name__} is no filter: give an object with process(block)"
+            f"{type(thing).__name__} is no filter: give an object with process(block), or "
+            "lkexplore.filters.from_function(f) for a function f"
         )
     return _Plain(thing)

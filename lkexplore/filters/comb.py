@@ -9,6 +9,7 @@ from scipy.signal import lfilter
 from .analysis import PolesZeros
 from .linear import LinearFilter
 from .parameter import Parameter
+from .roots import of_power
 
 __all__ = ["Comb", "FeedbackComb", "comb", "feedback_comb"]
 
@@ -78,9 +79,8 @@ class _CombDesign:
     def poles_zeros(self) -> PolesZeros:
         """Return as many of either as the delay has samples."""
         sign = 1 if self.under else -1
-        polynomial_root = complex(sign * self.gain) ** (1 / self.delay)
-        turns = np.exp(2j * np.pi * np.arange(self.delay) / self.delay)
-        origin, roots = np.zeros(self.delay, dtype=np.complex128), polynomial_root * turns
+        origin = np.zeros(self.delay, dtype=np.complex128)
+        roots = of_power(sign * self.gain, self.delay)
         if not self.gain:
             roots, origin = roots[:0], origin[:0]
         if self.under:

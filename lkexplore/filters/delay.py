@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import FilterError
-from .analysis import impulse
+from .analysis import PolesZeros, as_frequencies, impulse
 from .parameter import Parameter
 from .ramp import Ramp
+from .roots import few_enough, of_power
 from .running import RunningFilter
 
 __all__ = ["Delay", "delay", "echo"]
@@ -54,14 +54,21 @@ class Delay(RunningFilter):
         run = _DelayRun(self, 1)
         return np.asarray(run.process(impulse(n))[0])
 
+    def poles_zeros(self) -> PolesZeros:
+        """Return the poles and zeros; see :meth:`Filter.poles_zeros`."""
+        late, back, dry = self.samples, self.feedback, 1 - self.mix
+        few_enough(late)
+        none = np.zeros(0, dtype=np.complex128)
+        poles = of_power(back, late)
+        if not dry:
+            return PolesZeros(poles, none, 1.0)
+        wet = self.mix - back * dry
+        if wet == -back * dry:
+            return PolesZeros(none, none, dry)
+        return PolesZeros(poles, of_power(-wet / dry, late), dry)
+
     def _turned(self, hz: ArrayLike) -> NDArray[np.complex128]:
-        frequencies = np.asarray(hz, dtype=np.float64)
-        half = self.sample_rate / 2
-        if not np.all((frequencies >= 0) & (frequencies <= half)):
-            raise FilterError(
-                f"the response is wanted outside 0 to {half:g} Hz, half the sample rate "
-                f"of {self.sample_rate} Hz: give frequencies within"
-            )
+        frequencies = as_frequencies(hz, self.sample_rate)
         turns = frequencies * self.samples / self.sample_rate
         return np.asarray(np.exp(-2j * np.pi * turns))
 
@@ -140,7 +147,8 @@ def delay(seconds: float, feedback: float = 0.0, mix: float = 1.0) -> Delay:
     -------
     Delay
         With these three parameters. The delay is what is wanted, so that ``latency`` is 0 and a
-        recording comes out late. A new delay time is crossfaded to, at the same pitch.
+        recording comes out late. A new delay time is crossfaded to with equal gain, at the same
+        pitch.
 
     Raises
     ------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,9 +46,10 @@ class GraphicEq(LinearFilter):
     db_16000 = _octave()
 
     def __init__(self, gains_db: Sequence[float]) -> None:
-        if len(gains_db) != len(_NAMES):
+        count = len(gains_db) if isinstance(gains_db, Sized) else repr(gains_db)
+        if count != len(_NAMES):
             raise FilterError(
-                f"{len(gains_db)} gains cannot be: give {len(_NAMES)}, one an octave from 31 to "
+                f"{count} gains cannot be: give {len(_NAMES)}, one an octave from 31 to "
                 "16000 Hz, or some by frequency, as {1000: -3}"
             )
         self.set(**dict(zip(_NAMES, gains_db, strict=True)))

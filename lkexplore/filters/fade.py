@@ -36,6 +36,12 @@ def fade_in(steps: int) -> NDArray[np.float64]:
     turns its sign stays 66 dB above all that is more than 100 Hz away from it; a raised cosine of
     the same length leaves 48 dB.
 
+    Both weights add up to one (equal gain), since what is crossfaded here is two versions of one
+    sound: a filter and its successor, a parameter's old value and its new one, filtered and not.
+    Weights whose squares add up to one (equal power) would let it swell by 3 dB half way; they
+    are right for sounds that have nothing to do with each other, and where one sound comes from
+    two places, as in :func:`lkexplore.filters.pan`.
+
     Examples
     --------
     >>> fade_in(3).round(3).tolist()

@@ -334,10 +334,16 @@ def as_block(block: ArrayLike) -> NDArray[np.float32]:
         view: NDArray[np.float32] = block.view()
         view.flags.writeable = False
         return view
-    if np.ndim(block) != 2:
+    try:
+        shape = np.shape(block)
+    except ValueError:
         raise FilterError(
-            f"a block of shape {np.shape(block)} cannot be filtered: give (channels, n), "
-            "for one channel block[None, :]"
+            "a block with channels of different lengths cannot be filtered: give (channels, n)"
+        ) from None
+    if len(shape) != 2:
+        what = f"a block of shape {shape}" if shape else type(block).__name__
+        raise FilterError(
+            f"{what} cannot be filtered: give (channels, n), for one channel block[None, :]"
         )
     return as_samples(block)
 

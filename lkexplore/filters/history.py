@@ -19,9 +19,15 @@ class History:
     ----------
     length : int
         How many samples to keep.
+
+    Attributes
+    ----------
+    total : int
+        How many samples have been added, those that are gone included.
     """
 
     def __init__(self, length: int) -> None:
+        self.total = 0
         self._length = length
         self._pieces: deque[NDArray[np.float32]] = deque()
         self._held = 0
@@ -31,6 +37,7 @@ class History:
         if self._pieces and self._pieces[-1].shape[0] != piece.shape[0]:
             self._pieces.clear()
             self._held = 0
+        self.total += piece.shape[1]
         self._pieces.append(piece[:, -self._length :].copy())
         self._held += self._pieces[-1].shape[1]
         while self._held - self._pieces[0].shape[1] >= self._length:

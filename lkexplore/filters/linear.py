@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import FilterError
-from .analysis import PolesZeros, delay_of_response, impulse
+from .analysis import PolesZeros, as_frequencies, delay_of_response, impulse
 from .design import AnalysedDesign, Design
 from .fade import FADE_SECONDS, fade_in
 from .filter import Filter, as_block
@@ -66,13 +66,13 @@ class LinearFilter(Filter):
 
     def response(self, hz: ArrayLike) -> NDArray[np.complex128]:
         """Return the frequency response; see :meth:`Filter.response`."""
-        frequencies = self._frequencies(hz)
+        frequencies = as_frequencies(hz, self.sample_rate)
         return self._designed().response(frequencies, self.sample_rate)
 
     def group_delay(self, hz: ArrayLike) -> NDArray[np.float64]:
         """Return the group delay in samples; see :meth:`Filter.group_delay`."""
         design = self._designed()
-        omega = self._frequencies(hz) * (2 * np.pi / self.sample_rate)
+        omega = as_frequencies(hz, self.sample_rate) * (2 * np.pi / self.sample_rate)
         if isinstance(design, AnalysedDesign):
             return design.group_delay(omega)
         return delay_of_response(lambda at: design.response(at, 2 * np.pi), omega)  # type: ignore[arg-type]
@@ -99,16 +99,6 @@ class LinearFilter(Filter):
                 f"of {self.sample_rate} Hz: lower it, or resample the sound"
             )
         return hz
-
-    def _frequencies(self, hz: ArrayLike) -> NDArray[np.float64]:
-        frequencies = np.asarray(hz, dtype=np.float64)
-        half = self.sample_rate / 2
-        if not np.all((frequencies >= 0) & (frequencies <= half)):
-            raise FilterError(
-                f"the response is wanted outside 0 to {half:g} Hz, half the sample rate "
-                f"of {self.sample_rate} Hz: give frequencies within"
-            )
-        return frequencies
 
     def _designed(self) -> Design:
         if self._design is None:

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .analysis import impulse
+from .analysis import PolesZeros, as_frequencies, impulse
 from .chain import Chain, as_filter
 from .filter import Filter, as_block
 from .parameter import BoundParameter, Parameter
 from .ramp import Ramp
+from .roots import sum_of
 
 __all__ = ["Mix", "mix"]
 
@@ -85,18 +86,30 @@ class Mix(Filter):
     def response(self, hz: ArrayLike) -> NDArray[np.complex128]:
         """Return the frequency response; see :meth:`Filter.response`."""
         wet = self.filter.response(hz)
-        turn = -2j * np.pi * np.asarray(hz) * self.latency / self.sample_rate
+        turn = -2j * np.pi * as_frequencies(hz, self.sample_rate) * self.latency / self.sample_rate
         return np.asarray((1 - self.wet) * np.exp(turn) + self.wet * wet, dtype=np.complex128)
 
     def group_delay(self, hz: ArrayLike) -> NDArray[np.float64]:
         """Return the group delay in samples; see :meth:`Filter.group_delay`."""
         nudge = _NUDGE * self.sample_rate
-        ahead = np.minimum(np.asarray(hz) + nudge, self.sample_rate / 2)
-        behind = np.maximum(np.asarray(hz) - nudge, 0)
+        at = as_frequencies(hz, self.sample_rate)
+        ahead = np.minimum(at + nudge, self.sample_rate / 2)
+        behind = np.maximum(at - nudge, 0)
         turned = self.response(ahead) * np.conj(self.response(behind))
         radians = 2 * np.pi * (ahead - behind) / self.sample_rate
         # Squared, for at a zero the sign turns at once, which is no delay.
         return np.asarray(-np.angle(turned**2) / 2 / radians)
+
+    def poles_zeros(self) -> PolesZeros:
+        """Return the poles and zeros; see :meth:`Filter.poles_zeros`."""
+        found = self.filter.poles_zeros()
+        none = np.zeros(0, dtype=np.complex128)
+        if self.wet == 1:
+            return found
+        if self.wet == 0:
+            return PolesZeros(np.zeros(self.latency, dtype=np.complex128), none, 1.0)
+        dry = PolesZeros(none, none, 1 - self.wet)
+        return sum_of([dry, found._replace(gain=self.wet * found.gain)], [self.latency, 0])
 
     def impulse_response(self, n: int) -> NDArray[np.float64]:
         """Return what a single sample becomes; see :meth:`Filter.impulse_response`."""

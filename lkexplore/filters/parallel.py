@@ -9,15 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import FilterError
-from .analysis import PolesZeros, delay_of_response
+from .analysis import PolesZeros, as_frequencies, delay_of_response
 from .chain import as_filter
 from .delayline import DelayLine
 from .filter import Filter, as_block
 from .members import Members
+from .roots import sum_of
 
 __all__ = ["Parallel", "parallel"]
-
-MOST_ROOTS = 2000
 
 
 class Parallel(Members):
@@ -82,7 +81,7 @@ class Parallel(Members):
 
     def response(self, hz: ArrayLike) -> NDArray[np.complex128]:
         """Return the sum of the members' responses; see :meth:`Filter.response`."""
-        frequencies = np.asarray(hz, dtype=np.float64)
+        frequencies = as_frequencies(hz, self.sample_rate)
         total = np.zeros(frequencies.shape, dtype=np.complex128)
         for member, wait in zip(self.filters, self._waits(), strict=True):
             turned = np.exp(-2j * np.pi * frequencies * wait / self.sample_rate)
@@ -91,7 +90,7 @@ class Parallel(Members):
 
     def group_delay(self, hz: ArrayLike) -> NDArray[np.float64]:
         """Return the group delay of the sum, in samples; see :meth:`Filter.group_delay`."""
-        frequencies = np.asarray(hz, dtype=np.float64)
+        frequencies = as_frequencies(hz, self.sample_rate)
         self.response(frequencies)
         half = self.sample_rate / 2
 
@@ -104,25 +103,7 @@ class Parallel(Members):
 
     def poles_zeros(self) -> PolesZeros:
         """Return the poles of all members and the zeros of the sum; see :class:`Filter`."""
-        parts = [
-            _Part(member.poles_zeros(), wait)
-            for member, wait in zip(self.filters, self._waits(), strict=True)
-        ]
-        at_origin = max(part.at_origin for part in parts)
-        degree = at_origin + sum(part.zeros.size + part.poles.size for part in parts)
-        if degree > MOST_ROOTS:
-            raise FilterError(
-                f"a sum of degree {degree} has too many zeros to find: at most {MOST_ROOTS}; "
-                "look at response() or impulse_response()"
-            )
-        over: NDArray[Any] = np.zeros(1)
-        for part in parts:
-            others = [other.poles for other in parts if other is not part]
-            roots = np.concatenate([part.zeros, *others])
-            own = part.gain * np.real(np.poly(roots))
-            over = np.polyadd(over, np.pad(own, (0, at_origin - part.at_origin)))
-        poles = np.concatenate([part.poles for part in parts])
-        return _of_polynomial(over, np.append(poles, np.zeros(at_origin)))
+        return sum_of([member.poles_zeros() for member in self.filters], self._waits())
 
     def impulse_response(self, n: int) -> NDArray[np.float64]:
         """Return the sum of the members' responses; see :meth:`Filter.impulse_response`."""
@@ -138,32 +119,6 @@ class Parallel(Members):
 
     def __repr__(self) -> str:
         return f"parallel({', '.join(map(repr, self.filters))})"
-
-
-class _Part:
-    """A member's poles and zeros, those poles apart that only delay."""
-
-    def __init__(self, found: PolesZeros, wait: int) -> None:
-        self.poles = found.poles[found.poles != 0]
-        self.zeros = found.zeros
-        self.gain = found.gain
-        self.at_origin = int(np.count_nonzero(found.poles == 0)) + wait
-
-
-def _of_polynomial(over: NDArray[np.float64], poles: NDArray[np.complex128]) -> PolesZeros:
-    largest = np.abs(over).max(initial=0.0)
-    over = np.where(np.abs(over) <= 1e-14 * largest, 0.0, over)
-    used = np.flatnonzero(over)
-    if not used.size:
-        none = np.zeros(0, dtype=np.complex128)
-        return PolesZeros(poles, none, 0.0)
-    zeros = np.roots(over).astype(np.complex128)
-    both = int(min(np.count_nonzero(zeros == 0), np.count_nonzero(poles == 0)))
-    return PolesZeros(_without(poles, both), _without(zeros, both), float(over[used[0]]))
-
-
-def _without(roots: NDArray[np.complex128], count: int) -> NDArray[np.complex128]:
-    return np.delete(roots, np.flatnonzero(roots == 0)[:count])
 
 
 def parallel(*filters: Any) -> Parallel:

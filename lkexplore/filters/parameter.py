@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+import numpy as np
+
 from ..errors import FilterError
 
 if TYPE_CHECKING:
     from .filter import Filter
 
-__all__ = ["BoundParameter", "Parameter", "Scale", "frequency"]
+__all__ = ["BoundParameter", "Parameter", "Scale", "flag", "frequency"]
 
 Scale = Literal["linear", "log", "db"]
 
@@ -227,3 +229,11 @@ class BoundParameter:
 def frequency() -> Parameter:
     """Return a parameter for a frequency: 1 Hz to below half the sample rate."""
     return Parameter("Hz", low=1.0, high=384_000.0, scale="log", below_half_rate=True)
+
+
+def flag(name: str, value: Any) -> bool:
+    """Return what is either True or False, or raise FilterError if it is neither."""
+    # Anything that is not empty would count as true otherwise, "off" among it.
+    if not isinstance(value, bool | np.bool_):
+        raise FilterError(f"{name}={value!r} cannot be: give True or False")
+    return bool(value)

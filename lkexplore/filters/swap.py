@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,10 +11,12 @@ from .chain import as_filter
 from .fade import FADE_SECONDS, fade_in
 from .filter import Filter
 from .history import History
+from .warmup import WarmUp
 
 __all__ = ["Swap"]
 
-PAST_SECONDS = 0.5
+PAST_SECONDS, PATIENCE = 0.5, 1.0
+"""How much the filter that comes first hears, and after how long it comes with less."""
 
 
 class Swap(Filter):
@@ -22,12 +26,16 @@ class Swap(Filter):
     ----------
     filter : Filter or object with ``process``
         What to begin with; used as it is, not copied, so that its parameters act at once.
+    patient : bool
+        Leave it to `prepare` to run the filter that comes over the past, and to say when it comes.
 
     Notes
     -----
-    The fade takes 20 ms, with the weights of both filters adding up to one,
-    which is right for two versions of the same sound. The filter that comes first runs over the
-    last half second, as if it had been there; a change during a fade waits for its end.
+    The fade takes 20 ms, with the weights of both filters adding up to one (equal gain): they
+    make two versions of the same sound, which equal power would let swell by 3 dB half way. The
+    filter that comes first runs over the last half second, as if it had been there; a change during
+    a fade waits for its end. `put` may be called on any thread, all else on the one that calls
+    `process`.
     Taught in ``notebooks/01_quickstart.ipynb``.
 
     Examples
@@ -39,22 +47,28 @@ class Swap(Filter):
     np.float32(0.5)
     """
 
-    def __init__(self, filter: Filter) -> None:
-        self._current = as_filter(filter)
+    def __init__(self, filter: Filter, *, patient: bool = False) -> None:
+        self.patient = patient
+        self._current = self._wanted = as_filter(filter)
         self._leaving: Filter | None = None
-        self._next: Filter | None = None
+        self._warming: WarmUp | None = None
         self._faded = 0
         self.changed()
 
     @property
     def filter(self) -> Filter:
         """The filter that was put in last."""
-        return self._next or self._current
+        return self._wanted
 
     @property
     def latency(self) -> int:  # type: ignore[override]
         """The latency of the present filter, in samples."""
         return self._current.latency
+
+    @property
+    def coming_load(self) -> float:
+        """Seconds that the filter that comes takes for one of sound; 0 if none does."""
+        return self._warming.load if self._warming is not None else 0.0
 
     def put(self, filter: Filter) -> None:
         """Put another filter in place, from the next block on.
@@ -71,33 +85,59 @@ class Swap(Filter):
         """
         other = as_filter(filter)
         other.sample_rate = self.sample_rate
-        self._next = other
+        self._wanted = other
+
+    def prepare(self, seconds: float, load: float = math.inf) -> None:
+        """Let a filter that comes hear some more of the past, between two blocks.
+
+        Parameters
+        ----------
+        seconds : float
+            How long this may take.
+        load : float
+            Up to how many seconds of work for one of sound it may bring; with more, it waits.
+        """
+        if self._leaving is not None:
+            return
+        warming = self._to_warm()
+        if warming is None:
+            return
+        ready = warming.go_on(seconds) and warming.load <= load
+        self._ready = ready or warming.age > PATIENCE * self.sample_rate
+
+    def hurry(self) -> bool:
+        """Put the filter that is to come in place without a fade or a past; tell if there is one.
+
+        For when the present one cannot go on.
+        """
+        if self._wanted is self._current:
+            return False
+        self.reset()
+        return True
 
     def changed(self) -> None:
         """Pass the sample rate on."""
-        self._history = History(round(PAST_SECONDS * self.sample_rate))
-        for member in (self._current, self._leaving, self._next):
+        for member in (self._current, self._leaving, self._wanted):
             if member is not None:
                 member.sample_rate = self.sample_rate
+        self._forget()
 
     def reset(self) -> None:
         """Forget all sound, and end a fade."""
-        if self._next is not None:
-            self._current, self._next = self._next, None
-        self._leaving = None
+        self._current, self._leaving = self._wanted, None
         self._current.reset()
-        self._history = History(round(PAST_SECONDS * self.sample_rate))
+        self._forget()
 
     def process(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
         """Filter the next block; see :meth:`Filter.process`."""
-        if self._next is None and self._leaving is None:
+        if self._wanted is self._current and self._leaving is None:
             self._history.add(block)
             return self._current.process(block)
         length = round(FADE_SECONDS * self.sample_rate)
         pieces = []
         begin = 0
         while begin < block.shape[1]:
-            if self._leaving is None and self._next is not None:
+            if self._leaving is None:
                 self._begin()
             end = block.shape[1]
             if self._leaving is not None:
@@ -106,7 +146,7 @@ class Swap(Filter):
             self._history.add(piece)
             pieces.append(self._mixed(piece, length))
             begin = end
-        return np.concatenate(pieces, axis=1) if pieces else self._current.process(block)
+        return _joined(pieces) if pieces else self._current.process(block)
 
     def _mixed(self, piece: NDArray[np.float32], length: int) -> NDArray[np.float32]:
         new = self._current.process(piece)
@@ -119,16 +159,32 @@ class Swap(Filter):
             self._leaving = None
         return old + weight * (new - old)
 
+    def _to_warm(self) -> WarmUp | None:
+        wanted = self._wanted
+        if wanted is self._current:
+            self._warming = None
+        elif self._warming is None or self._warming.filter is not wanted:
+            self._warming, self._ready = WarmUp(wanted, self._history), False
+        return self._warming
+
     def _begin(self) -> None:
-        coming = self._next
-        if coming is not None and coming is not self._current:
-            coming.reset()
-            past = self._history.last(PAST_SECONDS * self.sample_rate)
-            if past is not None:
-                coming.process(past.astype(np.float32))
-            self._leaving, self._current, self._faded = self._current, coming, 0
-        # Only now: one that fails on the past is still the filter that was put in last.
-        self._next = None
+        warming = self._to_warm()
+        if warming is None or (self.patient and not self._ready):
+            return
+        if not self.patient:
+            warming.go_on(math.inf)
+        self._leaving, self._current, self._faded = self._current, warming.filter, 0
+        self._warming = None
+
+    def _forget(self) -> None:
+        self._history = History(round(PAST_SECONDS * self.sample_rate))
+        self._warming, self._ready = None, False
 
     def __repr__(self) -> str:
         return f"Swap({self.filter!r})"
+
+
+def _joined(pieces: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    # One of the filters may make two channels of one.
+    channels = max(len(piece) for piece in pieces)
+    return np.concatenate([np.broadcast_to(p, (channels, p.shape[1])) for p in pieces], axis=1)

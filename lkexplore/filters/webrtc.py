@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import FilterError, MissingExtra
 from .far_end import FarEnd
 from .overlap import Frames
-from .parameter import Parameter
+from .parameter import Parameter, flag
 from .running import RunningFilter
 
 __all__ = ["Webrtc", "webrtc"]
@@ -49,7 +49,10 @@ class Webrtc(RunningFilter):
         delay: float = 0.0,
     ) -> None:
         self._parts = _Parts(
-            bool(noise_suppression), bool(high_pass), bool(agc), bool(echo_cancellation)
+            flag("noise_suppression", noise_suppression),
+            flag("high_pass", high_pass),
+            flag("agc", agc),
+            flag("echo_cancellation", echo_cancellation),
         )
         self._fed = FarEnd()
         self.set(delay=delay)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -13,11 +13,11 @@ from livekit import rtc
 from livekit.protocol.models import AudioTrackFeature
 from numpy.typing import NDArray
 
-from ..capture.feed import listen
+from ..capture.feed import FRAME_MS, listen
 from ..filters import Filter, as_filter
 from ..filters.swap import Swap
 from ..finding import Changes, everyone, find_track
-from ..loop import MediaUse, on_media_loop
+from ..loop import MediaUse, media_loop, on_media_loop
 from ..outgoing import RATE, Outlet, open_outlet
 from ..tracks import Source
 from .busy import kernel
@@ -40,10 +40,18 @@ LOOK_SECONDS = 0.25
 CLOSE_SECONDS = 5.0
 AVERAGED_BLOCKS = 50
 
+AT_ONCE, BETWEEN = 0.005, 0.010
+"""Seconds of work on the past that a filter put in is given at once, and then after each block."""
+
 ALIKE_STEPS = 8
 """Steps of 16 bits by which the channels of what is mono may differ, by rounding."""
 
+APART_BLOCKS = 3
+"""Blocks in a row after which it is stereo: what the decoder makes up for a lost packet of mono
+may differ once."""
+
 _INT16_STEP = np.float32(1 / 32768)
+_log = logging.getLogger("lkexplore")
 
 
 @on_media_loop
@@ -56,7 +64,7 @@ async def live(
     timeout: float = 10.0,
 ) -> Live:
     """Send a live track through a filter and publish what comes out; see `Room.live`."""
-    chosen = Swap(as_filter(filter))
+    chosen = Swap(as_filter(filter), patient=True)
     track, view = await find_track(room.rtc, source, "audio", timeout)
     features = view.publication.audio_features if view.publication else ()
     # It tells of browsers only: for all others it is heard, see Live.
@@ -77,7 +85,8 @@ class Live:
     name : str
         Name of the track that comes out.
     channels : int
-        1 or 2, as the track that goes in: 2 from the first block on whose channels differ.
+        1 or 2, as the track that goes in: 2 once the channels of three blocks differ. A
+        filter that makes two channels of one, such as `pan`, is heard in two.
     publication : rtc.LocalTrackPublication
         The SDK's own object.
 
@@ -103,7 +112,9 @@ class Live:
         self._guard = Guard(filter, channels, RATE)
         self._cushion, self._stretch = Cushion(), Stretch(channels, RATE)
         self._queue: asyncio.Queue[tuple[float, NDArray[np.float32]]] = asyncio.Queue(QUEUE_FRAMES)
-        self._dropped = 0
+        self._dropped = self._apart = 0
+        self._failure, self._ending = "", False
+        self._spare = 0.0
         self._held: deque[float] = deque(maxlen=AVERAGED_BLOCKS)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -115,6 +126,7 @@ class Live:
     @filter.setter
     def filter(self, filter: Filter) -> None:
         self._guard.put(filter)
+        media_loop().call_soon_threadsafe(self._prepare, AT_ONCE)
 
     @property
     def bypass(self) -> bool:
@@ -127,8 +139,8 @@ class Live:
 
     @property
     def error(self) -> str:
-        """Why the filter is passed by, with the traceback; empty while all is well."""
-        return self._guard.error
+        """Why the filter is passed by, with the traceback, or why the track ended; else empty."""
+        return self._failure or self._guard.error
 
     @property
     def closed(self) -> bool:
@@ -164,11 +176,20 @@ class Live:
                     while not sending.done() and self._still_there(track, identity):
                         await changes.wait(LOOK_SECONDS)
         finally:
+            self._ending = True
             sending.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await sending
+            await asyncio.wait([sending], timeout=CLOSE_SECONDS)
+            self._tell(sending)
             await self._outlet.close()
             self._room.lives.discard(self)
+
+    def _tell(self, sending: asyncio.Task[None]) -> None:
+        """Log why nothing more could be sent, unless it was to end."""
+        if not sending.done() or sending.cancelled() or self._room.closed:
+            return
+        error = sending.exception()
+        self._failure = f"nothing more can be sent: {type(error).__name__}: {error}"
+        _log.error("the live filter %r has ended: %s", self.name, self._failure)
 
     def _still_there(self, track: rtc.Track, identity: str) -> bool:
         if self._room.closed:
@@ -184,9 +205,11 @@ class Live:
         """Filter one block, on the media thread, and queue what comes out."""
         came = time.monotonic()
         raw = np.frombuffer(frame.data, np.int16).reshape(-1, 2)
-        if self.channels == 1 and _differ(raw[:, 0], raw[:, 1]):
-            self.channels = 2
-            self._guard.widen()
+        if self.channels == 1:
+            self._apart = self._apart + 1 if _differ(raw[:, 0], raw[:, 1]) else 0
+            if self._apart >= APART_BLOCKS:
+                self.channels = 2
+                self._guard.widen()
         wanted = raw[:, : self.channels].T
         block = np.multiply(wanted, _INT16_STEP, dtype=np.float32, order="C")
         out = self._guard.process(block)
@@ -207,7 +230,9 @@ class Live:
             self._held.append(now - came + queued)
             if len(block) > self._stretch.channels:
                 self._stretch.widen()
-            step = self._cushion.note(queued, now, kernel.busy_for(now))
+            coming = self._guard.coming_load * FRAME_MS / 1000
+            step = self._cushion.note(queued, now, kernel.busy_for(now), coming)
+            length = block.shape[1]
             if step == "lengthen":
                 block = self._stretch.lengthen(block)
             elif step == "shorten":
@@ -218,12 +243,21 @@ class Live:
             else:
                 block = self._stretch.keep(block)
             await self._outlet.send_float(block)
+            self._spare = queued + (block.shape[1] - length) / RATE
+            self._prepare(BETWEEN)
+
+    def _prepare(self, seconds: float) -> None:
+        """Work on a filter that comes while there is time, on the media thread."""
+        carried = self._cushion.carries(self._spare)
+        self._guard.prepare(seconds, carried * 1000 / FRAME_MS)
 
     @on_media_loop
     async def close(self) -> None:
         """End it: the filtered track is unpublished. Closing again does nothing."""
-        for task in self._tasks:
-            task.cancel()
+        if not self._ending:
+            self._ending = True
+            for task in self._tasks:
+                task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=CLOSE_SECONDS)
 
@@ -234,7 +268,8 @@ class Live:
         await self.close()
 
     def __repr__(self) -> str:
-        state = "closed" if self.closed else "bypassed" if self.bypass else "running"
+        on = "passed by" if self.error else "bypassed" if self.bypass else "running"
+        state = "closed" if self.closed else on
         return f"<Live {self.name!r} through {self.filter!r}, {state}>"
 
 

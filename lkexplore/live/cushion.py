@@ -15,6 +15,10 @@ above all the time, it shrinks."""
 BUSY, BUSY_AFTER = 0.040, 0.030
 """The least instead, once the kernel has been running something for so long."""
 
+CARRIED, MARGIN = 0.001, 1.5
+"""Seconds of work on a block for which nothing need be done before a new filter comes, and how
+much more than what it takes is to be queued for one that takes longer."""
+
 WATCHED, NEEDED, AGAIN = 5.0, 60.0, 1.0
 """Seconds without need after which some of it is given up, the same once it was too little, and
 then until more is given up."""
@@ -40,7 +44,7 @@ class Cushion:
         self._since = 0.0
         self._watched = WATCHED
 
-    def note(self, queued: float, now: float, busy_for: float = 0.0) -> Step:
+    def note(self, queued: float, now: float, busy_for: float = 0.0, coming: float = 0.0) -> Step:
         """Return what to do with the block that comes now.
 
         Parameters
@@ -51,10 +55,14 @@ class Cushion:
             Monotonic time.
         busy_for : float
             Seconds that the kernel has been running something.
+        coming : float
+            Seconds that a filter which is to come will take for a block.
         """
         if queued <= 0:
             self.late += 1
         least = BUSY if busy_for > BUSY_AFTER else LEAST
+        if coming > CARRIED:
+            least = max(least, LEAST + MARGIN * coming)
         if queued < least:
             if least == LEAST:
                 self._watched = NEEDED
@@ -70,6 +78,10 @@ class Cushion:
             return "shorten"
         self._restart(now)
         return "keep"
+
+    def carries(self, queued: float) -> float:
+        """Return for how many seconds a new filter may work on a block with so much queued."""
+        return max(CARRIED, (queued - LEAST) / MARGIN)
 
     def shortened(self, now: float) -> None:
         """Tell that a block was made shorter: the next look is sooner than the first."""

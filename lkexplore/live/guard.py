@@ -29,6 +29,24 @@ KEPT_TIMES = 3000
 _log = logging.getLogger("lkexplore")
 
 
+class _Spent:
+    """How much of the time that the sound lasted was spent on it, over the last second."""
+
+    def __init__(self) -> None:
+        self._each: deque[tuple[float, float]] = deque()
+        self._total = np.zeros(2)
+
+    def share(self, spent: float, lasts: float) -> float:
+        """Count one block more, and return the share; 0 until it is known."""
+        self._each.append((spent, lasts))
+        self._total += spent, lasts
+        if self._total[1] < BUDGET_SECONDS:
+            return 0.0
+        share = self._total[0] / self._total[1]
+        self._total -= self._each.popleft()
+        return float(share)
+
+
 class Guard:
     """Runs a filter on a live track's blocks, and crossfades to the sound as it is.
 
@@ -37,7 +55,7 @@ class Guard:
     filter : Swap
         The filter, and its successors.
     channels : int
-        Of the blocks.
+        Of the blocks that come; a filter that makes two of one is heard in two.
     sample_rate : int
         In Hz.
 
@@ -57,15 +75,15 @@ class Guard:
         self.blocks = self.bypassed = 0
         self.times: deque[float] = deque(maxlen=KEPT_TIMES)
         self._filter, self._channels, self._rate = filter, channels, sample_rate
+        self._out_channels = channels
         steps = round(FADE_SECONDS * sample_rate)
         self._weights = np.concatenate(([0.0], fade_in(steps))).astype(np.float32)
         self._wet = steps
         self._gap: Samples | None = None
         self._put_in = contextvars.copy_context()
-        self._last = np.zeros((channels, 1), np.float32)
+        self._apart = np.zeros((channels, 1), np.float32)
         self._held = np.zeros((channels, 0), np.float32)
-        self._spent: deque[tuple[float, float]] = deque()
-        self._total = np.zeros(2)
+        self._spent = _Spent()
 
     @property
     def filter(self) -> Filter:
@@ -77,11 +95,15 @@ class Guard:
         """By how many samples the filter is late."""
         return self._filter.latency
 
+    @property
+    def coming_load(self) -> float:
+        """Seconds that the filter that comes takes for one of sound; 0 if none does."""
+        return 0.0 if self.error else self._filter.coming_load
+
     def widen(self) -> None:
         """Go on with two channels, both as the one was up to now."""
-        self._channels = 2
-        self._last = np.broadcast_to(self._last, (2, self._last.shape[1]))
-        self._held = np.broadcast_to(self._held, (2, self._held.shape[1]))
+        self._channels = self._out_channels = 2
+        self._held = _wide(self._held, 2)
 
     def put(self, filter: Filter) -> None:
         """Put another filter in place, or try the same again."""
@@ -89,13 +111,21 @@ class Guard:
         self._put_in = contextvars.copy_context()
         if self.error:
             # There is nothing to fade from: it fades in from the sound as it is.
-            self._filter = Swap(as_filter(filter))
+            self._filter = Swap(as_filter(filter), patient=self._filter.patient)
             self._filter.sample_rate = self._rate
         elif filter is not self._filter.filter:
             self._filter.put(filter)
         self.error = ""
-        self._spent.clear()
-        self._total[:] = 0.0
+        self._spent = _Spent()
+
+    def prepare(self, seconds: float, load: float) -> None:
+        """Let a filter that comes hear some of the past, between two blocks; see `Swap.prepare`."""
+        if self.error:
+            return
+        try:
+            self._filter.prepare(seconds, load)
+        except Exception:
+            self._give_up(f"it failed:\n{traceback.format_exc()}")
 
     def process(self, block: Samples) -> Samples:
         """Return the next block, filtered if that can be."""
@@ -104,8 +134,12 @@ class Guard:
         wet = None if self.error else self._filtered(block)
         if wet is None or self.bypass:
             self.bypassed += 1
-        out = self._mixed(dry, wet)
-        self._last = out[:, -1:].copy()
+        if wet is not None and len(wet) > self._out_channels:
+            # From now on it stays so: what is mono then is in both.
+            self._out_channels = len(wet)
+        dry = _wide(dry, self._out_channels)
+        out = _wide(self._mixed(dry, wet), self._out_channels)
+        self._apart = out[:, -1:] - dry[:, -1:]
         return out
 
     def _filtered(self, block: Samples) -> Samples | None:
@@ -114,29 +148,34 @@ class Guard:
             out = np.asarray(self._filter.process(block))
         except Exception:
             # Whatever a user's filter raises must not stop the sound; it is told, once.
-            self._give_up(f"it failed:\n{traceback.format_exc()}")
+            self._fails(f"it failed:\n{traceback.format_exc()}")
             return None
         self._count(time.perf_counter() - started, block.shape[1] / self._rate)
-        if out.shape != block.shape:
-            self._give_up(f"it made {out.shape} of a block of shape {block.shape}")
+        if out.shape != block.shape and not (len(block) == 1 and out.shape == (2, block.shape[1])):
+            self._fails(
+                f"it made {out.shape} of a block of shape {block.shape}: as many samples must come "
+                "out as went in, in as many channels, or in two if one went in"
+            )
             return None
         if not _is_finite(out):
-            self._give_up("it put out NaN or infinity")
+            self._fails("it put out NaN or infinity")
             return None
         return out
 
     def _count(self, spent: float, lasts: float) -> None:
         self.times.append(spent)
-        self._spent.append((spent, lasts))
-        self._total += spent, lasts
-        if self._total[1] < BUDGET_SECONDS:
-            return
-        share = self._total[0] / self._total[1]
-        self._total -= self._spent.popleft()
+        share = self._spent.share(spent, lasts)
         if share > BUDGET:
-            self._give_up(
-                f"it takes {share:.2f} of the time that the sound lasts; {BUDGET:g} may be"
-            )
+            self._fails(f"it takes {share:.2f} of the time that the sound lasts; {BUDGET:g} may be")
+
+    def _fails(self, why: str) -> None:
+        """Go on with the filter that is to come, or, if none is, with the sound as it is."""
+        try:
+            if self._filter.hurry():
+                return
+        except Exception:
+            why = f"it failed:\n{traceback.format_exc()}"
+        self._give_up(why)
 
     def _give_up(self, why: str) -> None:
         self.error = why
@@ -153,7 +192,7 @@ class Guard:
         if wet is None:
             if self._wet > 0:
                 # There is nothing to fade from any more: let the step itself die away.
-                self._gap, self._wet = self._last - dry[:, :1], 0
+                self._gap, self._wet = self._apart, 0
             return self._closing(dry)
         steps = len(self._weights) - 1
         goal = 0 if self.bypass else steps
@@ -185,6 +224,10 @@ class Guard:
         whole = np.concatenate((self._held, block), axis=1)
         self._held = whole[:, whole.shape[1] - late :].copy()
         return whole[:, : block.shape[1]]
+
+
+def _wide(block: Samples, channels: int) -> Samples:
+    return block if len(block) == channels else np.broadcast_to(block, (channels, block.shape[1]))
 
 
 def _is_finite(block: Samples) -> bool:

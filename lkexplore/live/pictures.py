@@ -72,7 +72,9 @@ class Worker:
     """
 
     def __init__(self, function: PictureFilter) -> None:
-        if not callable(function) or inspect.iscoroutinefunction(function):
+        if not callable(function) or any(
+            map(inspect.iscoroutinefunction, (function, type(function).__call__))
+        ):
             raise FilterError(
                 f"{function!r} is no filter of pictures: give a plain function from a picture to "
                 "a picture, uint8 of shape (h, w, 3)"

@@ -39,3 +39,10 @@ class LiveStats:
     late: int
     process_ms: tuple[float, float, float]
     latency_ms: float
+
+    def __repr__(self) -> str:
+        took = ", ".join(f"{each:.2f}" for each in self.process_ms)
+        counts = ", ".join(
+            f"{name}={getattr(self, name)}" for name in ("blocks", "bypassed", "dropped", "late")
+        )
+        return f"LiveStats({counts}, process_ms=({took}), latency_ms={self.latency_ms:.2f})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,6 @@ from ..video.outlet import VideoOutlet, open_video_outlet
 from ..video.picture import Picture, yuv_of
 from ..video.watching import Watch, describe
 from .pictures import PictureFilter, Worker
-from .revival import StandStill, subscribe_again
 from .stats import LiveStats
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ async def live_video(
 ) -> LiveVideo:
     """Send a live track's pictures through a function; see `Room.live_video`."""
     worker = Worker(filter)
+    if not (0 <= timeout < math.inf):
+        raise LkExploreError(f"timeout must be 0 or more seconds, not {timeout!r}")
     track, view = await find_track(room.rtc, source, "video", timeout)
     watch = _Newest(room.rtc, view, track, timeout)
     try:
@@ -81,16 +83,11 @@ class _Newest(Watch):
     ----------
     came : float
         Monotonic time.
-    source : rtc.Track
-        What is watched.
     """
 
-    def __init__(
-        self, room: rtc.Room, view: Track, track: rtc.Track, timeout: float, last: float = -1.0
-    ) -> None:
-        self.came, self.source = time.monotonic(), track
+    def __init__(self, room: rtc.Room, view: Track, track: rtc.Track, timeout: float) -> None:
+        self.came = time.monotonic()
         super().__init__(room, view, track, timeout, keep=1)
-        self.last = last
 
     def _take(self, event: rtc.VideoFrameEvent) -> None:
         self.came = time.monotonic()
@@ -127,10 +124,9 @@ class LiveVideo:
         self.name = self.publication.name
         self._room, self._watch, self._outlet, self._worker = room, watch, outlet, worker
         self._bypass = self._ending = False
-        self._taken = self._bypassed = self._dropped = 0
+        self._taken = self._bypassed = 0
         self._times: deque[float] = deque(maxlen=KEPT_TIMES)
         self._held: deque[float] = deque(maxlen=AVERAGED_PICTURES)
-        self._still = StandStill()
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -167,7 +163,7 @@ class LiveVideo:
         """What it has done so far, in pictures; none of them is ever `late`."""
         times = 1000 * np.array(self._times or [0.0])
         median, most, longest = np.quantile(times, [0.5, 0.99, 1.0])
-        dropped = self._dropped + self._watch.dropped
+        dropped = self._watch.dropped
         return LiveStats(
             blocks=self._taken + dropped,
             bypassed=self._bypassed,
@@ -193,27 +189,11 @@ class LiveVideo:
                 elif self._watch.ended:
                     break
                 picture = await self._watch.next(LOOK_SECONDS)
-                if picture is not None:
-                    self._still.moved()
-                elif await self._still.is_one(self._watch.source):
-                    await self._watch_again()
         finally:
             self._ending = True
             self._worker.end()
             self._room.lives.discard(self)
             await asyncio.gather(self._watch.close(), self._outlet.close())
-
-    async def _watch_again(self) -> None:
-        """Ask for the track anew: this one gives nothing any more."""
-        before = self._watch
-        await before.close()
-        self._dropped += before.dropped
-        try:
-            track, view = await subscribe_again(self._room.rtc, before.view, before.timeout)
-        except LkExploreError as error:
-            _log.warning("%s was not to be had again: %s", describe(before.view), error)
-            return
-        self._watch = _Newest(self._room.rtc, view, track, before.timeout, before.last)
 
     async def _pass_on(self, picture: Picture) -> None:
         """Show one picture: what the function makes of it, or as it is."""
@@ -244,7 +224,7 @@ class LiveVideo:
                 return None
         made = job.result()
         self._times.append(made.seconds)
-        if made.error:
+        if made.error and self._worker is worker:
             self._give_up(worker, made.error)
         return made.frame
 
@@ -274,7 +254,8 @@ class LiveVideo:
         await self.close()
 
     def __repr__(self) -> str:
-        state = "closed" if self.closed else "bypassed" if self.bypass else "running"
+        on = "passed by" if self.error else "bypassed" if self.bypass else "running"
+        state = "closed" if self.closed else on
         return f"<LiveVideo {self.name!r} through {_name(self.filter)}, {state}>"
 
 

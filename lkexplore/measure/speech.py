@@ -41,7 +41,7 @@ def stoi(
     Raises
     ------
     MissingExtra
-        If the package ``pystoi`` is not installed.
+        If the extra ``speech`` is not installed (``pip install "lkexplore[speech]"``).
     SoundError
         If one of them is silent, or there is too little speech.
 
@@ -97,7 +97,7 @@ def pesq(
     Raises
     ------
     MissingExtra
-        If the package ``pesq`` is not installed.
+        If the extra ``speech`` is not installed (``pip install "lkexplore[speech]"``).
     SoundError
         If one of them is silent, no speech is found, or the band is unknown.
 
@@ -132,7 +132,7 @@ def _package(name: str, measure: str) -> Any:
     except ImportError as error:
         raise MissingExtra(
             f"{measure} needs the package {name!r}, which cannot be loaded ({error}): "
-            f"pip install {name}"
+            'pip install "lkexplore[speech]"'
         ) from None
 
 

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from ..sound import Sound, as_recording
 
-__all__ = ["true_peak_dbtp"]
+__all__ = ["REACH", "interpolator", "true_peak_dbtp"]
 
+REACH = 24
+"""How many samples on either side an interpolated one is made from."""
 _FACTOR = 4
-_REACH = 24
 _CHUNK = 1 << 18
 
 
@@ -54,23 +55,24 @@ def true_peak_dbtp(sound: Sound) -> float:
     if not samples.size:
         return -math.inf
     peak = max(float(samples.max()), -float(samples.min()))
-    taps = _interpolator()
+    taps = interpolator(_FACTOR)
     for begin in range(0, samples.shape[1], _CHUNK):
         # Each piece has its neighbours' samples at its ends, for the interpolator to reach into.
-        first = max(0, begin - 2 * _REACH)
+        first = max(0, begin - 2 * REACH)
         part = samples[:, first : begin + _CHUNK].astype(np.float64)
         full = upfirdn(taps, part, up=_FACTOR, axis=-1)
         if begin:
-            full = full[:, _FACTOR * 2 * _REACH :]
+            full = full[:, _FACTOR * 2 * REACH :]
         if begin + _CHUNK < samples.shape[1]:
-            full = full[:, : -_FACTOR * 2 * _REACH + _FACTOR - 1]
+            full = full[:, : -_FACTOR * 2 * REACH + _FACTOR - 1]
         peak = max(peak, float(np.max(np.abs(full))))
     return 20 * math.log10(peak) if peak else -math.inf
 
 
 @cache
-def _interpolator() -> NDArray[np.float64]:
+def interpolator(factor: int) -> NDArray[np.float64]:
+    """Return the taps that make so many samples of one, for ``scipy.signal.upfirdn``."""
     from scipy.signal import firwin
 
-    taps = firwin(2 * _REACH * _FACTOR + 1, 1 / _FACTOR, window=("kaiser", 8.0))
-    return np.asarray(_FACTOR * taps, dtype=np.float64)
+    taps = firwin(2 * REACH * factor + 1, 1 / factor, window=("kaiser", 8.0))
+    return np.asarray(factor * taps, dtype=np.float64)

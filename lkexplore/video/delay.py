@@ -34,17 +34,22 @@ class Delay:
     ----------
     seconds : float
         The mean between the last two polls (over the track's life after the first one).
+    decoded : int
+        How many pictures were decoded until the last poll.
     """
 
     def __init__(self, track: rtc.Track) -> None:
-        self.seconds = 0.0
+        self.seconds, self.decoded = 0.0, 0
         self._track = track
         self._last = _Counters(0.0, 0, 0.0, 0)
 
     async def poll(self) -> None:
         """Read the statistics; what cannot be had leaves the delay as it was."""
         now = await _read(self._track)
-        if now is None or now.emitted == self._last.emitted:
+        if now is None:
+            return
+        self.decoded = now.decoded
+        if now.emitted == self._last.emitted:
             return
         last, self._last = self._last, now
         if now.emitted < last.emitted:

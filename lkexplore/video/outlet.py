@@ -22,6 +22,9 @@ __all__ = ["VideoOutlet", "as_frame", "as_picture", "open_video_outlet"]
 LARGEST = 8192 * 8192
 """Pixels."""
 
+LONGEST = 16383
+"""Pixels of a side: VP8 has no more, and what has is sent to nobody without a word."""
+
 BITS_A_PIXEL = 0.15
 LEAST_BITRATE = 300_000
 STOP_TIMEOUT = 5.0
@@ -157,8 +160,11 @@ def as_picture(value: object) -> Image:
             f"a picture of shape {image.shape} and dtype {image.dtype} cannot be shown: give "
             "uint8 of shape (h, w, 3)"
         )
-    if image.shape[0] * image.shape[1] > LARGEST:
-        raise LkExploreError(f"a picture of {image.shape[1]}x{image.shape[0]} is too large to send")
+    if image.shape[0] * image.shape[1] > LARGEST or max(image.shape) > LONGEST:
+        raise LkExploreError(
+            f"a picture of {image.shape[1]}x{image.shape[0]} is too large to send: give at most "
+            f"{LONGEST} pixels a side, and {LARGEST:_} in all"
+        )
     return image
 
 

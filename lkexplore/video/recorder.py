@@ -110,8 +110,8 @@ async def record_video(
     -----
     Pictures that come in another size than the first, as when the sender adapts to its network,
     are scaled to that. Times are when the pictures arrived, see `VideoFrame`. A time without
-    pictures is a gap when it is longer than 1.5 s, or 0.15 s when the track was muted or our
-    connection lost meanwhile; the picture before stands still.
+    pictures is a gap when it is longer than 1.5 s, or 0.15 s when the track was muted, our
+    connection lost or the track subscribed to anew meanwhile; the picture before stands still.
     Taught in ``notebooks/02_recording.ipynb``.
 
     Examples

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections import deque
 from dataclasses import replace
@@ -17,6 +18,7 @@ from ..loop import MediaUse
 from ..tracks import Track
 from .delay import Delay
 from .picture import Picture
+from .revival import StandStill, given_up, subscribe_again
 
 __all__ = ["Watch", "describe"]
 
@@ -29,19 +31,23 @@ QUIET = 1.5
 """Seconds between two pictures that are a gap in any case."""
 
 MARKED_QUIET = 0.15
-"""Seconds between two pictures that are a gap when the track was muted in between."""
+"""Seconds between two pictures that are a gap when it is known why none came."""
 
 END_OF_BARE_TRACK = 10.0
 """Seconds without a picture after which a track outside a known room is held to have ended."""
 
 CLOSE_TIMEOUT = 2.0
 RECONNECTING = "reconnecting"
+STANDING = "stood still"
+NOTHING = "nothing arrived"
+
+_log = logging.getLogger("lkexplore")
 
 
 class Watch:
     """Newest-wins source of a track's pictures: of those that wait, at most `keep` are kept.
 
-    Lives on the media loop.
+    Lives on the media loop. A track that stands still is subscribed to anew, see `revival`.
 
     Parameters
     ----------
@@ -82,6 +88,7 @@ class Watch:
         self._stopping = False
         self._track = track
         self._delay = Delay(track)
+        self._still = StandStill()
         self._offset: float | None = None
         self._error: Exception | None = None
         self._task = asyncio.get_running_loop().create_task(self._run(track))
@@ -124,7 +131,7 @@ class Watch:
         """Return why there was no picture for so long until now, '' if that is no gap."""
         if seconds <= (MARKED_QUIET if self._cause else QUIET):
             return ""
-        return self._cause or "nothing arrived"
+        return self._cause or NOTHING
 
     def stop(self) -> None:
         """Have it end soon."""
@@ -140,19 +147,25 @@ class Watch:
         try:
             with self._changes, MediaUse():
                 self._reconnections = self._changes.reconnections
-                while True:
-                    self.reason = await self._one_stream(track)
-                    if self.reason != RECONNECTING:
-                        break
-                    resumed = await self._resume()
-                    if resumed is None:
-                        self.reason = "was lost with our connection"
-                        break
-                    track = resumed
+                while not self.reason:
+                    why = await self._one_stream(track)
+                    self.reason, track = await self._go_on(why, track)
         except Exception as error:
             self._error = error  # next() raises it
         finally:
             self._news.set()
+
+    async def _go_on(self, why: str, track: rtc.Track) -> tuple[str, rtc.Track]:
+        """Return '' and the track to go on with, else how it ended."""
+        if why == STANDING:
+            renewed = await self._renew(track)
+            if renewed is not None:
+                return "", renewed
+            why = self._ended(track) or STANDING
+        if why == RECONNECTING:
+            resumed = await self._resume()
+            return ("", resumed) if resumed is not None else ("was lost with our connection", track)
+        return why, track
 
     async def _one_stream(self, track: rtc.Track) -> str:
         stream = rtc.VideoStream(track, format=rtc.VideoBufferType.I420)
@@ -173,6 +186,8 @@ class Watch:
             if now - polled >= POLL:
                 polled = now
                 await self._delay.poll()
+                if self._still.is_one(self._delay.decoded) and self._can_be_renewed():
+                    return STANDING
             if now - looked >= TICK:
                 looked = now
                 if self.view.publication is not None and self.view.publication.muted:
@@ -180,7 +195,7 @@ class Watch:
                 if reason := self._ended(track):
                     return reason
                 if over:
-                    return "ended"
+                    return STANDING if given_up(track) else "ended"
                 self._check_quiet(now, opened, heard)
                 if self.room is None and now - heard > END_OF_BARE_TRACK:
                     return "ended"
@@ -201,6 +216,7 @@ class Watch:
         return "ended"
 
     def _take(self, event: rtc.VideoFrameEvent) -> None:
+        self._still.moved()
         if event.frame.height < SMALLEST:
             return
         due = event.timestamp_us / 1e6
@@ -250,7 +266,26 @@ class Watch:
             return RECONNECTING
         if owner is None:
             return "ended, they left"
-        return "was unsubscribed" if published else "was unpublished"
+        if not published:
+            return "was unpublished"
+        return STANDING if given_up(track) else "was unsubscribed"
+
+    def _can_be_renewed(self) -> bool:
+        return self.room is not None and isinstance(
+            self.view.publication, rtc.RemoteTrackPublication
+        )
+
+    async def _renew(self, track: rtc.Track) -> rtc.Track | None:
+        """Have a track that stands still subscribed to anew."""
+        if self.room is None:
+            return None
+        self._cause = self._cause or NOTHING
+        try:
+            renewed, self.view = await subscribe_again(self.room, self.view, track, self.timeout)
+        except LkExploreError as error:
+            _log.warning("%s was not to be had again: %s", describe(self.view), error)
+            return None
+        return renewed
 
     async def _resume(self) -> rtc.Track | None:
         """Wait for our connection to come back, and find the track again."""

@@ -30,10 +30,13 @@ _CHOICES: dict[str, Callable[[], Filter]] = {
     "notch": lambda: filters.notch(50),
     "dehum": lambda: filters.dehum(50),
     "peaking": lambda: filters.peaking(1000, 6),
+    "low shelf": lambda: filters.low_shelf(200, 6),
+    "high shelf": lambda: filters.high_shelf(3000, 6),
     "graphic EQ": filters.graphic_eq,
     "denoise": filters.denoise,
     "gate": filters.gate,
     "compressor": filters.compressor,
+    "limiter": lambda: filters.limiter(-12),
     "echo": filters.echo,
     "gain": lambda: filters.gain(0),
 }

@@ -93,10 +93,25 @@ async def test_switching_it_off_leaves_the_sound_as_it_is(join, send):
     assert lk.measure.rms_dbfs((loud[:, RATE // 2 :], RATE)) > -10
 
 
-async def test_livekit_agents_take_it(server, room_name, join):
+def agents_options(way: str, processor: rtc.FrameProcessor) -> dict[str, object]:
+    """Return what livekit-agents' RoomIO is given, in one of the ways that it has."""
+    from livekit.agents.voice import room_io
+
+    if way == "RoomInputOptions":
+        return {"input_options": room_io.RoomInputOptions(noise_cancellation=processor)}
+    # With a function the agents would set the level themselves, unless told not to.
+    more = {"auto_gain_control": False} if way == "a function of the track" else {}
+    given = (lambda _params: processor) if more else processor
+    taken = room_io.AudioInputOptions(noise_cancellation=given, **more)
+    return {"options": room_io.RoomOptions(audio_input=taken)}
+
+
+@pytest.mark.parametrize(
+    "way", ["AudioInputOptions", "RoomInputOptions", "a function of the track"]
+)
+async def test_livekit_agents_take_it(server, room_name, join, way):
     agents = pytest.importorskip("livekit.agents", reason="livekit-agents is not installed")
-    from livekit.agents.voice.room_io import RoomIO, RoomOptions
-    from livekit.agents.voice.room_io.types import AudioInputOptions
+    from livekit.agents.voice.room_io import RoomIO
 
     room = await join("alice")
     tone = Recording(sine(440, 1.0), RATE)
@@ -105,8 +120,7 @@ async def test_livekit_agents_take_it(server, room_name, join):
     await agent.connect(server.url, server.token("agent", room_name))
     processor = as_frame_processor(gain(-20))
     session = agents.AgentSession()
-    options = RoomOptions(audio_input=AudioInputOptions(noise_cancellation=processor))
-    link = RoomIO(session, agent, participant="alice", options=options)
+    link = RoomIO(session, agent, participant="alice", **agents_options(way, processor))
     found: list[np.ndarray] = []
     try:
         await link.start()

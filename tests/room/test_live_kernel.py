@@ -6,6 +6,7 @@ import asyncio
 
 import numpy as np
 import pytest
+from idle import Waiting
 from sounds import RATE, speechlike
 from test_kernel import BUSY, Run, kernel
 
@@ -13,6 +14,7 @@ from lkexplore.recording import Recording
 
 __all__ = ["kernel"]
 
+QUEUED_WHILE_BUSY = 0.04
 LIVE = "live = await room.live('bob', {}, name='filtered')\nawait asyncio.sleep(3)\n"
 
 
@@ -23,26 +25,8 @@ def alike(samples: np.ndarray) -> np.ndarray:
     return (blocks[1:] * blocks[:-1]).sum(axis=1) / (power[1:] * power[:-1])
 
 
-@pytest.mark.parametrize("how", BUSY)
-async def test_a_kernel_busy_for_ten_seconds_leaves_no_hole(kernel: Run, join, send, how):
-    """No silent and no repeated 10 ms, but for the little that a busy network loses."""
-    await send(Recording(speechlike(12.0), RATE), identity="bob")
-    ear = await join("ear")
-    await kernel(LIVE.format("lk.filters.lowpass(8000)"))
-    busy = asyncio.create_task(
-        kernel(
-            "import time\nbegan = time.monotonic()\n"
-            f"{BUSY[how]}\n"
-            "print('held', time.monotonic() - began > 9.9, live.stats, live.error)"
-        )
-    )
-    await asyncio.sleep(0.7)
-    heard = await ear.record("eve", 9)
-    shown = await busy
-    assert "held True" in shown
-    assert heard.name == "filtered"
-    assert not heard.gaps, shown
-    assert sum(lost.seconds for lost in heard.concealed) < 0.5, shown
+def faults(heard):
+    """Return the gaps, and the 10 ms that are silent or repeated, but for what the network lost."""
     samples = heard.samples[0]
     loudness = np.sqrt((samples.reshape(-1, 480) ** 2).mean(axis=1))
     likeness = alike(samples)
@@ -52,8 +36,38 @@ async def test_a_kernel_busy_for_ten_seconds_leaves_no_hole(kernel: Run, join, s
         for n in bad
         if not any(c.start - 0.1 < n / 100 < c.end + 0.3 for c in heard.concealed)
     ]
-    assert not lost, (lost, shown)
-    assert heard.rms_dbfs > -30
+    concealed = sum(piece.seconds for piece in heard.concealed)
+    return [*heard.gaps, *lost, *([concealed] if concealed >= 0.5 else [])]
+
+
+@pytest.mark.parametrize("how", BUSY)
+async def test_a_kernel_busy_for_ten_seconds_leaves_no_hole(kernel: Run, join, send, how):
+    """No silent and no repeated 10 ms, but for the little that a busy network loses.
+
+    Where even an idle process had to wait for longer than the queue lasts, it is tried again.
+    """
+    await send(Recording(speechlike(12.0), RATE), identity="bob")
+    ear = await join("ear")
+    await kernel(LIVE.format("lk.filters.lowpass(8000)"))
+    for _ in range(3):
+        busy = asyncio.create_task(
+            kernel(
+                "import time\nbegan = time.monotonic()\n"
+                f"{BUSY[how]}\n"
+                "print('held', time.monotonic() - began > 9.9, live.stats, live.error)"
+            )
+        )
+        await asyncio.sleep(0.7)
+        with Waiting() as waiting:
+            heard = await ear.record("eve", 9)
+        shown = await busy
+        assert "held True" in shown
+        assert heard.name == "filtered"
+        assert heard.rms_dbfs > -30
+        found = faults(heard)
+        if not found or waiting.longest < QUEUED_WHILE_BUSY:
+            break
+    assert not found, (found, shown, waiting.longest)
 
 
 async def test_the_traceback_is_shown_once_in_the_cell(kernel: Run, send):

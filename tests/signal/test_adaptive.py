@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from scipy.signal import lfilter
@@ -103,3 +105,16 @@ def test_what_cannot_be_is_refused(noise) -> None:
         made.far(np.full((1, 4), np.nan))
     with pytest.raises(FilterError, match="in turns"):
         made.far(np.zeros((1, 601 * RATE), np.float32))
+
+
+@pytest.mark.parametrize("taps", [64, 1024])
+def test_it_keeps_to_its_own_thread(taps: int, noise) -> None:
+    """Products spread over threads would take every core, and longer."""
+    far = noise(4 * RATE, channels=2)
+    made = nlms(Recording(far, RATE), taps)
+    made.process(far[:, :480])
+    everywhere, here = time.process_time(), time.thread_time()
+    for begin in range(480, far.shape[1], 480):
+        made.process(far[:, begin : begin + 480])
+    here = time.thread_time() - here
+    assert time.process_time() - everywhere < 1.5 * here

@@ -6,9 +6,11 @@ import math
 
 import numpy as np
 import pytest
+from scipy.signal import firwin, resample_poly
 
 from lkexplore.errors import FilterError
 from lkexplore.filters import compressor, expander, gate, limiter
+from lkexplore.measure import true_peak_dbtp
 from lkexplore.recording import Recording
 
 RATE = 48000
@@ -185,3 +187,65 @@ def test_a_level_between_the_thresholds_leaves_the_gate_as_it_is(tone) -> None:
 def test_an_impossible_look_ahead_is_refused(lookahead: float) -> None:
     with pytest.raises(FilterError, match=r"0.0005 to 0.1 s"):
         limiter(lookahead=lookahead)
+
+
+def between_the_samples(x: np.ndarray) -> float:
+    """Return the peak of sixteenfold oversampled sound, in dBFS."""
+    taps = firwin(2 * 64 * 16 + 1, 1 / 16, window=("kaiser", 9.0))
+    return float(db(np.abs(resample_poly(x.astype(float), 16, 1, axis=1, window=taps)).max()))
+
+
+def hard_sounds() -> dict[str, np.ndarray]:
+    """Return sound up to 20 kHz whose peaks fall between samples, twice full scale and more."""
+    t, random = np.arange(RATE), np.random.RandomState(5)
+    level = 10 ** (random.uniform(-40, 20, 50).repeat(RATE // 50) / 20)
+    sounds = {
+        "quarter": np.sin(np.pi / 2 * t + np.pi / 4),
+        "high tone": np.sin(2 * np.pi * 19_011 * t / RATE),
+        "noise": random.standard_normal(RATE),
+        "clipped noise": np.sign(random.standard_normal(RATE)),
+        "square": np.sign(np.sin(2 * np.pi * 997 * t / RATE)),
+        "bursts": random.uniform(-1, 1, RATE) * level,
+        "pairs": np.where(t % 1000 < 2, (-1.0) ** t * 3, 0.0),
+    }
+    fade = np.clip(np.minimum(t, RATE - 1 - t) / 2400, 0, 1)
+    for name, sound in sounds.items():
+        spectrum = np.fft.rfft(sound)
+        spectrum[np.fft.rfftfreq(RATE, 1 / RATE) > 20_000] = 0
+        made = 2 * np.fft.irfft(spectrum, RATE) * (0.5 - 0.5 * np.cos(np.pi * fade))
+        sounds[name] = np.pad(made, (0, 4800)).astype(np.float32)[np.newaxis]
+    return sounds
+
+
+@pytest.mark.parametrize("lookahead", [0.0005, 0.005])
+@pytest.mark.parametrize(("name", "x"), hard_sounds().items(), ids=list(hard_sounds()))
+def test_a_true_peak_is_never_above_the_ceiling(name: str, x: np.ndarray, lookahead) -> None:
+    plain = limiter(-6, 0.001, lookahead).process(x)
+    made = limiter(-6, 0.001, lookahead, true_peak=True)
+    out = made.process(x)
+    assert between_the_samples(out) < -6 + 0.1
+    assert true_peak_dbtp((out, RATE)) < -6 + 0.01
+    assert np.abs(out).max() <= 10 ** (-6 / 20)
+    assert between_the_samples(out) > -6.3
+    if name not in ("high tone", "pairs"):
+        assert between_the_samples(plain) > -6 + 0.5
+
+
+def test_a_true_peak_limiter_only_delays_what_is_below_its_ceiling(noise) -> None:
+    x = np.clip(noise(RATE, channels=2), -0.2, 0.2)
+    made = limiter(-3, lookahead=0.003, true_peak=True)
+    assert made.latency == 144 + 24
+    assert np.array_equal(made.process(x)[:, 168:], x[:, :-168])
+    assert np.array_equal((Recording(x, RATE) | made).samples, x)
+    assert repr(made) == "Limiter(ceiling=-3, release=0.05, lookahead=0.003, true_peak=True)"
+
+
+def test_the_true_peak_of_either_channel_turns_both_down(tone) -> None:
+    t = np.arange(RATE)
+    quarter = 0.9 * np.sin(np.pi / 2 * t + np.pi / 4) * np.clip((RATE - 9600 - t) / 4800, 0, 1)
+    quarter *= np.clip(t / 4800, 0, 1)
+    quiet = tone(440, peak=0.1).samples[0]
+    out = limiter(-6, true_peak=True).process(np.stack((quarter, quiet)).astype(np.float32))
+    assert true_peak_dbtp((out[:1], RATE)) == pytest.approx(-6, abs=0.01)
+    half = 10 ** (-6 / 20) / 0.9
+    assert np.abs(out[1, 9600:24_000]).max() == pytest.approx(0.1 * half, rel=0.01)

@@ -170,6 +170,15 @@ def test_sounds_side_by_side_meet_in_step(noise) -> None:
     assert np.allclose((x | split).samples, x.samples, rtol=0, atol=1e-3)
 
 
+def test_the_poles_and_zeros_of_a_sum_of_what_only_delays() -> None:
+    made = f.parallel(f.from_ba([0, 1, 0.5]), f.gain(-6), f.from_ba([0, 0, 0, 0.25]))
+    found = made.poles_zeros()
+    hz = np.linspace(10, 23_000, 100)
+    turn = np.exp(2j * np.pi * hz / RATE)[:, np.newaxis]
+    over, under = np.prod(turn - found.zeros, axis=1), np.prod(turn - found.poles, axis=1)
+    assert found.gain * over / under == pytest.approx(made.response(hz), abs=1e-9)
+
+
 def test_a_sum_keeps_its_members_and_their_rate(noise) -> None:
     low = f.lowpass(1000)
     both = f.parallel(low, low, f.gain(-6))

@@ -1,4 +1,4 @@
-"""Linear filters: any blocks give the whole, and no change of a parameter is heard as a click."""
+"""Linear filters: any blocks give the whole."""
 
 from __future__ import annotations
 
@@ -135,65 +135,3 @@ def test_a_bad_block_is_refused_and_does_not_poison(name: str, bad: float, noise
     with pytest.raises(SoundError, match="sample 500"):
         used.process(spoiled)
     assert np.array_equal(used.process(x), clean.process(x))
-
-
-def beside_the_tone(x: np.ndarray, at: int) -> float:
-    """Return the energy outside 900-1100 Hz in the 50 ms around a change, in dB of the input."""
-    n = x.shape[0]
-    edge = np.clip(np.minimum(np.arange(n), n - 1 - np.arange(n)) / (0.2 * n), 0, 1)
-    spectrum = np.fft.rfft(x * (0.5 - 0.5 * np.cos(np.pi * edge)))
-    hz = np.fft.rfftfreq(n, 1 / RATE)
-    spectrum[(hz >= 900) & (hz <= 1100)] = 0
-    rest = np.fft.irfft(spectrum, n)[at - RATE // 100 : at + RATE // 25]
-    return 10 * np.log10(np.mean(rest**2) / 0.125 + 1e-30)
-
-
-CHANGES: list[tuple[str, Callable[[], Filter], dict[str, float]]] = [
-    ("gain", lambda: f.gain(0), {"gain.db": -20}),
-    ("lowpass", lambda: f.lowpass(2000), {"cutoff": 5000}),
-    ("lowpass order", lambda: f.lowpass(3000), {"order": 9}),
-    ("elliptic", lambda: f.lowpass(2000, 6, "elliptic"), {"cutoff": 3000}),
-    ("elliptic ripple", lambda: f.lowpass(2000, 6, "elliptic"), {"ripple_db": 2}),
-    ("chebyshev2", lambda: f.lowpass(3000, 5, "chebyshev2"), {"stop_db": 40}),
-    ("highpass", lambda: f.highpass(300), {"cutoff": 500}),
-    ("bandpass", lambda: f.bandpass(300, 3400), {"low": 100, "high": 5000}),
-    ("bandstop", lambda: f.bandstop(3000, 4000), {"low": 2000}),
-    ("fir", lambda: f.fir_lowpass(2000, 511), {"cutoff": 4000}),
-    ("fir taps", lambda: f.fir_lowpass(4000, 101), {"taps": 255}),
-    ("peaking", lambda: f.peaking(1000, 6), {"gain_db": -6}),
-    ("peaking q", lambda: f.peaking(800, 6), {"q": 6}),
-    ("low shelf", lambda: f.low_shelf(500, 0), {"gain_db": 9}),
-    ("high shelf", lambda: f.high_shelf(500, 0), {"gain_db": -9}),
-    ("allpass", lambda: f.allpass(400), {"hz": 3000}),
-    ("notch", lambda: f.notch(50), {"hz": 60}),
-    ("dehum", lambda: f.dehum(50), {"harmonics": 12}),
-    ("graphic", lambda: f.graphic_eq(), {"db_1000": -12}),
-    ("comb", lambda: f.comb(0.001), {"gain": -0.3}),
-    ("comb delay", lambda: f.comb(0.001), {"seconds": 0.0012}),
-    ("feedback comb", lambda: f.feedback_comb(0.005), {"gain": 0.3}),
-    ("chain", lambda: f.highpass(100) | f.lowpass(3000), {"lowpass.cutoff": 4000}),
-    (
-        "parallel",
-        lambda: f.parallel(f.fir_lowpass(2000, 101), f.gain(-6)),
-        {"firlowpass.taps": 151},
-    ),
-]
-
-
-@pytest.mark.parametrize(("name", "make", "values"), CHANGES, ids=[row[0] for row in CHANGES])
-@pytest.mark.parametrize("block", [480, 120])
-def test_no_change_within_the_pass_band_clicks(name: str, make, values, block: int, tone) -> None:
-    x = tone(1000, seconds=3, peak=0.5).samples
-    made = make()
-    at = 2 * RATE
-    out = []
-    for begin in range(0, x.shape[1], block):
-        if begin == at:
-            for key, value in values.items():
-                key = key if key in made.parameters else key.split(".")[-1]
-                made.parameters[key].value = value
-        out.append(made.process(x[:, begin : begin + block]))
-    y = np.concatenate(out, axis=1)[0]
-    before, after = y[at - RATE // 2 : at], y[at + RATE // 4 : at + 3 * RATE // 4]
-    assert np.abs(after - before).max() > 1e-5
-    assert beside_the_tone(y[RATE:], at - RATE) < -60

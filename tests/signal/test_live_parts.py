@@ -8,9 +8,8 @@ import time
 import numpy as np
 import pytest
 
-from lkexplore.filters import Filter, gain, lowpass
+from lkexplore.filters import Filter, gain, lowpass, pan
 from lkexplore.filters.swap import Swap
-from lkexplore.live.cushion import Cushion
 from lkexplore.live.guard import Guard
 from lkexplore.live.stretch import Stretch
 
@@ -73,22 +72,6 @@ def test_what_is_put_in_is_short_where_that_will_do():
         for block in blocks(sine(hz, 0.1)):
             stretch.keep(block)
         assert stretch.lengthen(sine(hz, 0.01)).shape[1] - BLOCK <= most * RATE
-
-
-def test_a_cushion_grows_when_blocks_come_late_and_shrinks_again():
-    cushion, queued, now = Cushion(), 0.02, 100.0
-    lateness = [0.0] * 50 + [0.04, 0.05, 0.06] * 20 + [0.0] * 9000
-    held = []
-    for late in lateness:
-        now += 0.02
-        step = cushion.note(max(queued - late, 0.0), now)
-        if step == "shorten":
-            cushion.shortened(now)
-        queued += {"lengthen": 0.01, "shorten": -0.005, "keep": 0.0}[step]
-        held.append(queued)
-    assert 0.06 < max(held) < 0.12
-    assert held[-1] < 0.03
-    assert cushion.late < 10
 
 
 class Failing(Filter):
@@ -216,3 +199,166 @@ def test_one_channel_becomes_two_where_they_begin_to_differ():
     out = np.concatenate([guard.process(block) for block in blocks(both)], axis=1)
     np.testing.assert_allclose(out, 0.501187 * both, atol=1e-4)
     assert stretch.lengthen(both[:, :BLOCK]).shape[0] == 2
+
+
+def test_a_filter_that_makes_two_channels_of_one_is_heard_in_two():
+    """The sound as it is goes to both, the change is a fade, and it stays in two channels."""
+    guard, sound = Guard(Swap(gain(0)), 1, RATE), sine(1000, 2.0)
+    out = []
+    for n, block in enumerate(blocks(sound)):
+        if n == 50:
+            guard.put(pan(-1))
+        if n == 150:
+            guard.put(gain(-6))
+        guard.bypass = 100 <= n < 120
+        out.append(guard.process(block))
+    assert guard.error == ""
+    assert [len(block) for block in out] == [1] * 50 + [2] * 150
+    whole = np.concatenate([np.broadcast_to(block, (2, BLOCK)) for block in out], axis=1)
+    left, right = whole
+    middle = slice(60 * BLOCK, 100 * BLOCK)
+    np.testing.assert_allclose(left[middle], sound[0, middle], atol=1e-6)
+    assert np.abs(right[middle]).max() < 1e-6
+    np.testing.assert_allclose(right[105 * BLOCK : 120 * BLOCK], sound[0, 105 * BLOCK : 57600])
+    half = 0.501187 * sound[0, 160 * BLOCK :]
+    np.testing.assert_allclose(whole[:, 160 * BLOCK :], [half, half], atol=1e-5)
+    for start in (0.49, 0.99, 1.19, 1.49):
+        for channel in whole:
+            assert beside(channel[None], start=start, end=start + 0.05) < -60
+
+
+def test_a_filter_of_two_channels_that_fails_leaves_both():
+    class Twice(Failing):
+        def process(self, block):
+            return np.repeat(super().process(block), 2, axis=0)
+
+    guard, sound = Guard(Swap(Twice()), 1, RATE), sine(1000, 0.2)
+    out = np.concatenate([guard.process(block) for block in blocks(sound)], axis=1)
+    np.testing.assert_allclose(out[:, 3 * BLOCK :], np.repeat(sound, 2, axis=0)[:, 3 * BLOCK :])
+    assert np.abs(np.diff(out)).max() < 1.2 * np.abs(np.diff(sound)).max()
+
+
+@pytest.mark.parametrize("shape", [(1, BLOCK // 2), (3, BLOCK), (2, BLOCK - 1), (BLOCK,)])
+def test_any_other_shape_is_passed_by(shape):
+    class Odd(Filter):
+        def process(self, block):
+            return np.zeros(shape, np.float32)
+
+    guard, sound = Guard(Swap(Odd()), 1, RATE), sine(1000, 0.1)
+    out = [guard.process(block) for block in blocks(sound)]
+    assert f"it made {shape} of a block of shape (1, {BLOCK})" in guard.error
+    np.testing.assert_allclose(np.concatenate(out, axis=1)[:, 2 * BLOCK :], sound[:, 2 * BLOCK :])
+
+
+class Clock:
+    """Time that passes only when somebody works, on however busy a machine."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    made = Clock()
+    monkeypatch.setattr(time, "perf_counter", made)
+    return made
+
+
+class Heavy(Filter):
+    """Takes a share of the time that the sound lasts, and turns its sign."""
+
+    def __init__(self, share: float, clock: Clock) -> None:
+        self.share, self.clock = share, clock
+        self.heard: list[int] = []
+
+    def reset(self) -> None:
+        self.heard.clear()
+
+    def process(self, block):
+        self.clock.now += self.share * block.shape[1] / RATE
+        self.heard.append(block.shape[1])
+        return -block
+
+
+def through_with_pauses(guard, sound, load=np.inf):
+    """Send sound through; return it, and how much the coming filter heard during each block."""
+    out, heard, clock = [], [], time.perf_counter
+    for block in blocks(sound):
+        before = sum(guard.filter.heard)
+        out.append(guard.process(block))
+        heard.append(sum(guard.filter.heard) - before)
+        began = clock()
+        guard.prepare(0.005, load)
+        assert clock() - began <= 0.005
+    return np.concatenate(out, axis=1), heard
+
+
+def test_a_filter_that_takes_long_hears_the_past_between_the_blocks(clock):
+    """No block waits for it: it has heard the last half second when it comes, without a click."""
+    heavy, sound = Heavy(0.3, clock), sine(1000, 3.0)
+    guard = Guard(Swap(gain(0), patient=True), 1, RATE)
+    for block in blocks(sound[:, :RATE]):
+        guard.process(block)
+    guard.put(heavy)
+    out, heard = through_with_pauses(guard, sound[:, RATE:])
+    came = next(n for n, count in enumerate(heard) if count)
+    assert set(heard[:came]) == {0}
+    assert set(heard[came:]) == {BLOCK}
+    # The half second before it first had time, and all that came then.
+    assert sum(heavy.heard) == RATE // 2 + 199 * BLOCK
+    np.testing.assert_allclose(out[:, : came * BLOCK], sound[:, RATE : RATE + came * BLOCK])
+    np.testing.assert_allclose(out[:, -4800:], -sound[:, -4800:], atol=1e-6)
+    assert beside(out, start=came / 100 - 0.01, end=came / 100 + 0.04) < -60
+
+
+def test_an_ordinary_filter_hears_the_past_at_once():
+    guard = Guard(Swap(gain(0), patient=True), 1, RATE)
+    for block in blocks(sine(1000, 1.0)):
+        guard.process(block)
+    for filter in (lowpass(3000, order=6), gain(-6)):
+        guard.put(filter)
+        guard.prepare(1.0, 0.5)
+        guard.process(sine(1000, 0.02))
+        assert guard.coming_load == 0
+        out = guard.process(sine(1000, 0.02))
+    assert np.abs(out).max() == pytest.approx(0.25, rel=0.05)
+
+
+def test_a_filter_waits_for_the_cushion_but_not_for_ever(clock):
+    heavy, sound = Heavy(0.1, clock), sine(1000, 2.0)
+    guard = Guard(Swap(gain(0), patient=True), 1, RATE)
+    guard.process(sound[:, :BLOCK])
+    guard.put(heavy)
+    _, heard = through_with_pauses(guard, sound, load=0.001)
+    came = next(n for n, count in enumerate(heard) if count)
+    assert 99 <= came <= 102
+
+
+def test_a_filter_that_fails_on_the_past_is_passed_by():
+    guard, sound = Guard(Swap(gain(0), patient=True), 1, RATE), sine(1000, 0.5)
+    for block in blocks(sound):
+        guard.process(block)
+    failing = Failing()
+    failing.count = 2
+    guard.put(failing)
+    guard.prepare(1.0, np.inf)
+    assert "of its own making" in guard.error
+    assert guard.filter is failing
+    out = np.concatenate([guard.process(block) for block in blocks(sound)], axis=1)
+    np.testing.assert_allclose(out[:, 2 * BLOCK :], sound[:, 2 * BLOCK :])
+    assert np.abs(np.diff(out)).max() < 1.2 * np.abs(np.diff(sound)).max()
+
+
+def test_a_filter_that_fails_makes_way_for_the_one_that_is_to_come():
+    guard, sound = Guard(Swap(Failing(), patient=True), 1, RATE), sine(1000, 0.4)
+    parts = blocks(sound)
+    out = [guard.process(part) for part in parts[:2]]
+    guard.put(gain(-6))
+    out += [guard.process(part) for part in parts[2:]]
+    whole = np.concatenate(out, axis=1)
+    assert (guard.error, guard.bypassed) == ("", 1)
+    np.testing.assert_allclose(whole[:, 9600:], 0.501187 * sound[:, 9600:], atol=1e-5)
+    assert np.abs(np.diff(whole)).max() < 1.2 * np.abs(np.diff(sound)).max()

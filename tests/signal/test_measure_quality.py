@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from lkexplore.recording import Recording
 from lkexplore.samples import sample
 
 RATE = 48000
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def wave(hz: float, *harmonics: float, seconds: float = 1.0, rate: int = RATE) -> np.ndarray:
@@ -239,5 +242,9 @@ class TestPesq:
 @pytest.mark.parametrize(("measure", "package"), [(stoi, "pystoi"), (pesq, "pesq")])
 def test_a_missing_package_is_named(monkeypatch, measure, package: str) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(MissingExtra, match=f"pip install {package}"):
+    with pytest.raises(MissingExtra, match=r'pip install "lkexplore\[speech\]"') as raised:
         measure(*noisy(10))
+    assert f"package {package!r}" in str(raised.value)
+    assert "\n" not in str(raised.value)
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert any(wanted.startswith(package) for wanted in extras["optional-dependencies"]["speech"])

@@ -7,7 +7,17 @@ import pytest
 from scipy.signal import freqz, group_delay, lfilter
 
 from lkexplore.errors import FilterError
-from lkexplore.filters import delay, echo, gain, highpass, limiter, lowpass, mix, pan
+from lkexplore.filters import (
+    delay,
+    echo,
+    from_ba,
+    gain,
+    highpass,
+    limiter,
+    lowpass,
+    mix,
+    pan,
+)
 from lkexplore.recording import Recording
 
 RATE = 48000
@@ -84,6 +94,31 @@ def test_responses_are_those_of_the_impulse_response(filter) -> None:
     assert filter.response(HZ) == pytest.approx(wanted, abs=1e-6)
     _, late = group_delay((answer, 1), w=HZ, fs=RATE)
     assert filter.group_delay(HZ) == pytest.approx(late, abs=1e-2)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        *(mix(highpass(1000), wet) for wet in (0, 0.4, 1)),
+        mix(from_ba(np.hanning(41) / 20, latency=20), 0.3),
+        mix(gain(-6) | lowpass(500, 2), 0.8),
+        *(delay(0.001, back, wet) for back in (0, 0.5, -0.5) for wet in (0, 0.3, 1)),
+        delay(0.001, 0.25, 0.2),
+        echo(0.002),
+    ],
+)
+def test_poles_and_zeros_make_the_response(made) -> None:
+    found = made.poles_zeros()
+    assert np.all(np.abs(found.poles) < 1)
+    turn = np.exp(2j * np.pi * HZ / RATE)
+    over = np.prod(turn[:, np.newaxis] - found.zeros, axis=1)
+    under = np.prod(turn[:, np.newaxis] - found.poles, axis=1)
+    assert found.gain * over / under == pytest.approx(made.response(HZ), abs=1e-6)
+
+
+def test_a_delay_too_long_for_its_roots_is_told() -> None:
+    with pytest.raises(FilterError, match="too many zeros"):
+        delay(1).poles_zeros()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lkexplore.errors import FilterError
-from lkexplore.filters import gain, highpass, lowpass
+from lkexplore.filters import gain, lowpass
 from lkexplore.filters.swap import FADE_SECONDS, Swap
 
 RATE = 48_000
@@ -49,30 +49,6 @@ def test_before_it_is_the_one_and_after_it_the_other():
     half = 10 ** (-6 / 20)
     np.testing.assert_allclose(out[:, :9600], sound[:, :9600], atol=1e-6)
     np.testing.assert_allclose(out[:, end:], half * sound[:, end:], atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    "then", [lambda: gain(-3), lambda: lowpass(8000), lambda: highpass(200), lambda: gain(6)]
-)
-def test_a_swap_is_not_heard_as_a_click(then):
-    """Around the change, what is not the tone stays 60 dB below it."""
-    out = through(Swap(gain(0)), tone(), 9600, then(), [])[0]
-    around = out[9600 - 1200 : 9600 + 1200 + 960].astype(float)
-    spectrum = np.abs(np.fft.rfft(around * np.blackman(around.size))) ** 2
-    hz = np.fft.rfftfreq(around.size, 1 / RATE)
-    inside = (hz > 800) & (hz < 1200)
-    assert 10 * np.log10(spectrum[~inside].sum() / spectrum[inside].sum()) < -60
-
-
-def test_a_cut_without_a_fade_would_be_heard():
-    """The measure above is one that can fail."""
-    sound = tone()[0]
-    out = np.concatenate((sound[:9600], 0.5 * sound[9612:]))
-    around = out[9600 - 1200 : 9600 + 2160].astype(float)
-    spectrum = np.abs(np.fft.rfft(around * np.blackman(around.size))) ** 2
-    hz = np.fft.rfftfreq(around.size, 1 / RATE)
-    inside = (hz > 800) & (hz < 1200)
-    assert 10 * np.log10(spectrum[~inside].sum() / spectrum[inside].sum()) > -60
 
 
 def test_a_swap_during_a_fade_waits_for_its_end():

@@ -9,6 +9,7 @@ import nbformat
 import numpy as np
 import pytest
 from nbclient import NotebookClient
+from scipy import signal
 
 import lkexplore as lk
 
@@ -267,8 +268,8 @@ def test_the_forgotten_state_is_found_and_mended(filters):
     _, folder, facts = filters
     right, wrong = (lk.load(folder / f"{name}.wav") for name in ("right", "wrong"))
     apart = np.abs(right.samples - wrong.samples)[0]
-    assert apart[:220].max() < 1e-6
-    assert apart[220:].max() > 0.01
+    assert apart[:441].max() < 1e-6
+    assert apart[441:].max() > 0.01
     ok, text = facts["report"]
     assert not ok
     assert "forgets its state" in text
@@ -302,11 +303,14 @@ def test_no_change_is_heard_as_a_click(live):
     seconds = np.arange(0.1, 3.85, 0.05)
     levels = [lk.measure.rms_dbfs((aside[int(48_000 * t) :][:2400], 48_000)) for t in seconds]
     assert np.median(levels) < tone.rms_dbfs - 50
-    # Where a busy machine made the listener's decoder bridge a hole, that is heard instead.
+    # Where a busy machine left a hole, or the listener's decoder bridged one, that is heard.
+    peaks = np.abs(tone.samples[0, : 4 * 48_000]).reshape(-1, 120).max(axis=1)
+    holes = [(t, t) for t in np.flatnonzero(peaks < 0.1) * 120 / 48_000]
+    holes += [(c.start, c.end) for c in tone.concealed]
     smooth = [
         level
         for t, level in zip(seconds, levels, strict=True)
-        if all(t < c.start - 1 or t > c.end + 0.3 for c in tone.concealed)
+        if all(t < start - 1 or t > end + 1 for start, end in holes)
     ]
     assert max(smooth, default=-100) < tone.rms_dbfs - 40
 
@@ -332,6 +336,12 @@ def test_a_forgotten_state_buzzes(live):
     for low, high in ((60, 150), (500, 600)):
         assert band(forgets, low, high) > band(keeps, low, high) + 6
     assert abs(band(forgets, 200, 240) - band(keeps, 200, 240)) < 6
+    # Fifty jumps a second: beside the string's 219.4 Hz at every 50 Hz, and mirrored at 0 Hz.
+    hz, power = signal.welch(forgets.samples[0], forgets.sample_rate, nperseg=24_000)
+    levels = 10 * np.log10(power + 1e-14)
+    beside = [levels[np.abs(hz - line) <= 2].max() for line in (69.4, 80.6, 119.4, 130.6)]
+    between = [levels[np.abs(hz - line) <= 2].min() for line in (50, 100, 150)]
+    assert min(beside) > max(between) + 3
 
 
 def test_what_filters_do_is_shown(filters, live):
@@ -343,6 +353,7 @@ def test_what_filters_do_is_shown(filters, live):
     printed = "".join(
         o.text for c in live[0].cells for o in c.get("outputs", []) if o.output_type == "stream"
     )
+    printed = " ".join(printed.split())
     assert "forgets its state" in printed
     assert "ZeroDivisionError" in printed
 
