@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import difflib
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from math import isfinite
@@ -95,6 +97,17 @@ class Filter(ABC):
         A subclass may redo its design here, or raise FilterError, upon which the old values are
         put back. It is called in whatever thread made the change, also within ``__init__``.
         """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        known = name.startswith("_") or name in self.__dict__ or hasattr(type(self), name)
+        if not known and (meant := _meant(name, type(self))):
+            # A subclass may well have an attribute of that name, so it is no error.
+            warnings.warn(
+                f"{type(self).__name__} has no parameter {name!r}: did you mean {meant!r}?",
+                UserWarning,
+                stacklevel=2,
+            )
+        super().__setattr__(name, value)
 
     @property
     def sample_rate(self) -> int:
@@ -303,6 +316,12 @@ class Filter(ABC):
                 if name in before:
                     self.__dict__[name] = before[name]
             raise
+
+
+def _meant(name: str, kind: type[Filter]) -> str:
+    """Return the parameter that somebody may have meant who misspelt it, or nothing."""
+    declared = [n for base in kind.__mro__ for n, v in vars(base).items() if type(v) is Parameter]
+    return next(iter(difflib.get_close_matches(name, declared, 1, 0.8)), "")
 
 
 def as_block(block: ArrayLike) -> NDArray[np.float32]:

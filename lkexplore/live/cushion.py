@@ -20,8 +20,8 @@ CARRIED, MARGIN = 0.001, 1.5
 much more than what it takes is to be queued for one that takes longer."""
 
 WATCHED, NEEDED, AGAIN = 5.0, 60.0, 1.0
-"""Seconds without need after which some of it is given up, the same once it was too little, and
-then until more is given up."""
+"""Seconds without need after which some of it is given up, the same for its last `BUSY` seconds
+once it was too little, and then until more is given up."""
 
 MUCH = 0.05
 """Seconds of needless sound from which on it goes the faster, the more there is."""
@@ -72,7 +72,8 @@ class Cushion:
             self._restart(now)
             return "shorten" if queued > LIMIT else "keep"
         self._least = min(self._least, queued)
-        if now - self._since < self._watched / self._hurry():
+        watched = self._watched if self._least <= BUSY else WATCHED
+        if now - self._since < watched / self._hurry():
             return "keep"
         if self._least > least + MOST - LEAST:
             return "shorten"
@@ -85,9 +86,11 @@ class Cushion:
 
     def shortened(self, now: float) -> None:
         """Tell that a block was made shorter: the next look is sooner than the first."""
-        hurry = self._hurry()
-        self._watched = WATCHED
-        self._least, self._since = LIMIT, now - (WATCHED - AGAIN) / hurry
+        watched = self._watched if self._least <= BUSY else WATCHED
+        done = (watched - AGAIN) / self._hurry()
+        if self._least <= BUSY:
+            self._watched = WATCHED
+        self._least, self._since = LIMIT, now - done
 
     def _hurry(self) -> float:
         return max(1.0, self._least / MUCH)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -250,3 +251,14 @@ def test_what_a_recording_knows_is_kept(noise) -> None:
     before = Recording(noise(1000, channels=2), 48000, identity="alice", name="x")
     after = before | lowpass(1000)
     assert after.replace(samples=before.samples) == before
+
+
+def test_a_misspelt_parameter_is_told():
+    low = lowpass(1000)
+    with pytest.warns(UserWarning, match="no parameter 'cutof': did you mean 'cutoff'"):
+        low.cutof = 900
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        low.note = "mine"
+        low.cutoff = 900
+    assert low.cutoff == 900

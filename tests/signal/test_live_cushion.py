@@ -145,3 +145,19 @@ def test_the_figures_are_shown_to_a_hundredth_of_a_millisecond():
         "process_ms=(0.12, 1.00, 12.35), latency_ms=23.46)"
     )
     assert stats.latency_ms == 23.456789
+
+
+def test_what_a_stall_has_left_is_given_up_soon_but_for_the_last():
+    """Half a minute after a stall of 0.2 s no more than the cushion of a busy kernel is left."""
+    cushion, queued, now = Cushion(), 0.21, 100.0
+    assert cushion.note(0.0, now) == "lengthen"
+    left = {}
+    for _ in range(150 * 50):
+        now += 0.02
+        if cushion.note(queued, now) == "shorten":
+            cushion.shortened(now)
+            queued -= 0.005
+        left[round(now - 100.0)] = queued
+    assert left[30] < 0.05
+    assert left[70] > 0.02
+    assert left[140] < 0.02
