@@ -120,12 +120,16 @@ async def test_a_slow_filter_is_passed_by_and_the_sound_goes_on(join, send):
     assert level(low, 440) - level(low, 3000) > 40
 
 
+def _needs_stereo(live):
+    if not live._outlet.stereo:
+        pytest.skip("this server lets the SDK send one channel only")
+
+
 async def test_stereo_stays_stereo(join, send):
     await send(Recording(np.stack([sine(400, 1.0), sine(900, 1.0)]), RATE))
     room, ear = await join("me"), await join("ear")
     live = await room.live("alice", lk.filters.gain(-6))
-    if not live._outlet.stereo:
-        pytest.skip("this server lets the SDK send one channel only")
+    _needs_stereo(live)
     await asyncio.sleep(1.5)
     assert await eventually(lambda: live.channels == 2)
     heard = await ear.record("me", 1, channels=2)
@@ -254,6 +258,7 @@ async def test_one_channel_can_be_placed_between_left_and_right(join, send):
     await send(two_tones())
     room, ear = await join("me"), await join("ear")
     live = await room.live("alice", lk.filters.pan(-1))
+    _needs_stereo(live)
     assert await eventually(lambda: live.stats.blocks > 100)
     left = await ear.record("me", 1, channels=2)
     live.filter.position = 1
