@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SILENCE_DBFS", "level_columns"]
+__all__ = ["SILENCE_DBFS", "level_columns", "places", "window_of"]
 
 SILENCE_DBFS = -200.0
 
 _FLOOR = np.float32(10 ** (SILENCE_DBFS / 10))
-_PADDING = 4
 _FRAMES_AT_ONCE = 128
+_OVERLAP = 4
+# Above this many samples, narrow rows are interpolated from fewer bins.
+_MANY = 1 << 22
+
+
+class _Bins(NamedTuple):
+    """How finely frequencies are computed, and what a sine's power is spread over."""
+
+    padding: int
+    # Of three neighbours, halfway between the most and the least it can be; 1 if none are added.
+    spread: float
+    # How many bins, from 0 on, a constant reaches.
+    constant: int
+
+
+_COARSE = _Bins(padding=1, spread=1.485, constant=2)
+_MEDIUM = _Bins(padding=2, spread=2.378, constant=2)
+_FINE = _Bins(padding=4, spread=1.0, constant=5)
 
 
 def level_columns(
@@ -41,26 +60,27 @@ def level_columns(
     -------
     ndarray of float32, shape (rows, columns)
         In dBFS, 0 for a full-scale sine of any frequency that goes through at least two periods
-        in a window (to within 0.1 dB); -200 and less is silence.
+        in a window (to within 0.15 dB); -200 and less is silence.
 
     Notes
     -----
-    Windows lie inside the sound, so its ends are not smeared, and overlap by half or more, so
-    nothing falls between them. A column or row that covers several windows or bins shows the
-    strongest. Memory does not grow with the length of the sound.
+    Windows lie inside the sound, so its ends are not smeared, and overlap by three quarters or
+    more: no sample is left out, and a click loses at most 1.4 dB between two of them. A column or
+    row that covers several windows or bins shows the strongest. Memory does not grow with the
+    length of the sound.
+
+    The power of a sine that lies between two bins is that of the nearest and its neighbours
+    together, which for a Hann window hardly depends on where it lies; that is as good as a
+    transform of four times the length where a row has several bins.
     """
     from scipy.fft import next_fast_len, rfft
 
     length = samples.shape[1]
-    size = next_fast_len(_PADDING * window, real=True)
-    shape = np.hanning(window + 2)[1:-1] if window > 2 else np.ones(window)
-    # So that no square overflows.
-    scale = max(1.0, float(samples.max()), -float(samples.min()))
-    shape = (shape * (2 / shape.sum() / scale)).astype(np.float32)
-    # A constant has twice the power of a sine of its height, but is its own mirror image.
-    constant = -(-size // window)
+    bins = _fineness(row_edges, sample_rate / window, length)
+    size = next_fast_len(bins.padding * window, real=True)
+    shape, scale = window_of(samples, window)
     columns = max(1, min(columns, length - window + 1))
-    starts, owner = _places(length, window, columns)
+    starts, owner = places(length, window, columns)
     first_bins = _first_bins(row_edges, sample_rate / size, size // 2 + 1)
     power = np.zeros((columns, len(row_edges) - 1), dtype=np.float32)
     for channel in samples:
@@ -68,22 +88,52 @@ def level_columns(
         for begin in range(0, starts.size, _FRAMES_AT_ONCE):
             part = slice(begin, begin + _FRAMES_AT_ONCE)
             spectrum = rfft(windows[starts[part]] * shape, size, axis=1)
-            squared = np.square(spectrum.real) + np.square(spectrum.imag)
-            squared[:, :constant] *= 0.5
             owners, heads = np.unique(owner[part], return_index=True)
-            strongest = np.maximum.reduceat(squared, heads, axis=0)
+            strongest = np.maximum.reduceat(_power(spectrum, bins), heads, axis=0)
             cells = np.maximum.reduceat(strongest, first_bins, axis=1)[:, : power.shape[1]]
             power[owners] = np.maximum(power[owners], cells)
     return 10 * np.log10(np.maximum(power.T, _FLOOR)) + np.float32(20 * np.log10(scale))
 
 
-def _places(length: int, window: int, columns: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def window_of(samples: NDArray[np.float32], window: int) -> tuple[NDArray[np.float32], float]:
+    """Return a Hann window under which a sine of full scale has power 1, and what it divides by."""
+    shape = np.hanning(window + 2)[1:-1] if window > 2 else np.ones(window)
+    # So that no square overflows.
+    scale = max(1.0, float(samples.max()), -float(samples.min()))
+    return (shape * (2 / shape.sum() / scale)).astype(np.float32), scale
+
+
+def places(length: int, window: int, columns: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return where the windows start, and to which column each belongs."""
-    each = max(1, int(np.ceil(length / columns / max(1, window / 2))))
+    each = max(1, int(np.ceil(length / columns / max(1, window / _OVERLAP))))
     frames = columns * each
     centres = (np.arange(frames) + 0.5) * (length / frames)
     starts = np.clip(np.rint(centres - window / 2), 0, length - window).astype(np.intp)
     return starts, np.arange(frames, dtype=np.intp) // each
+
+
+def _fineness(row_edges: NDArray[np.float64], resolution: float, length: int) -> _Bins:
+    narrowest = float(np.diff(row_edges).min())
+    if narrowest >= 2 * resolution:
+        return _COARSE
+    return _MEDIUM if length > _MANY else _FINE
+
+
+def _power(spectrum: NDArray[np.complex64], bins: _Bins) -> NDArray[np.float32]:
+    squared = np.square(spectrum.real)
+    squared += np.square(spectrum.imag)
+    if bins.spread != 1 and squared.shape[1] > 2:
+        whole = squared.copy()
+        whole[:, 1:] += squared[:, :-1]
+        whole[:, :-1] += squared[:, 1:]
+        # The neighbours beyond the ends are mirror images.
+        whole[:, 0] += squared[:, 1]
+        whole[:, -1] += squared[:, -2]
+        whole *= np.float32(1 / bins.spread)
+        squared = whole
+    # A constant has twice the power of a sine of its height, but is its own mirror image.
+    squared[:, : bins.constant] *= np.float32(0.5)
+    return squared
 
 
 def _first_bins(row_edges: NDArray[np.float64], spacing: float, bins: int) -> NDArray[np.intp]:

@@ -9,7 +9,7 @@ from ..recording import Recording
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["add_legend", "label_time", "make_axes", "pixels"]
+__all__ = ["add_legend", "add_title", "label_time", "make_axes", "pixels"]
 
 
 def make_axes(height: float) -> Axes:
@@ -30,11 +30,16 @@ def label_time(ax: Axes, recording: Recording, title: str | None) -> None:
     ax.set_xlim(0, recording.duration or 1)
     ax.set_xlabel("Time (s)")
     heading = title if title is not None else recording.name or recording.identity
+    add_title(ax, heading)
+    if not recording.samples.size:
+        ax.text(0.5, 0.5, "no samples", transform=ax.transAxes, ha="center", va="center")
+
+
+def add_title(ax: Axes, heading: str | None) -> None:
+    """Head axes at the left; nothing if there is no heading."""
     if heading:
         # A dollar sign in a name is no formula.
         ax.set_title(heading, loc="left", fontsize="medium").set_parse_math(False)
-    if not recording.samples.size:
-        ax.text(0.5, 0.5, "no samples", transform=ax.transAxes, ha="center", va="center")
 
 
 def add_legend(ax: Axes) -> None:

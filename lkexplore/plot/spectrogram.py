@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +14,21 @@ from ..recording import Recording
 from ..sound import Sound, as_recording
 from .columns import SILENCE_DBFS, level_columns
 from .drawing import add_legend, label_time, make_axes, pixels
+from .follow import follow_view
+from .reassigned import reassigned_columns
+from .scales import Scale, check_scale, lowest_hz, row_edges, set_scale
 from .shading import ON_DARK, shade
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
 
-__all__ = ["spectrogram"]
+__all__ = ["add_colorbar", "level_range", "spectrogram"]
 
 _RANGE_DB = 80.0
-_LOWEST_LOG_HZ = 20.0
+# A view that shows no less than this share of a side is fine enough as it is.
+_NEARLY_ALL = 0.7
+_MOST_SEEN = 1 << 25
 
 
 def spectrogram(
@@ -29,9 +36,11 @@ def spectrogram(
     ax: Axes | None = None,
     *,
     window_seconds: float = 0.04,
-    scale: Literal["linear", "log"] = "linear",
+    scale: Scale = "linear",
     max_hz: float | None = None,
     levels: tuple[float, float] | None = None,
+    range_db: float = _RANGE_DB,
+    reassigned: bool = False,
     cmap: str = "magma",
     colorbar: bool = True,
     title: str | None = None,
@@ -40,7 +49,8 @@ def spectrogram(
 
     Every pixel shows the strongest of all windows, bins and channels that fall on it, so neither
     a click nor a thin tone can vanish, in a second as in an hour. Gaps are hatched, and what the
-    decoder concealed is tinted, the more of it the stronger.
+    decoder concealed is tinted, the more of it the stronger. Where somebody zooms in, up to some
+    minutes of sound, the picture is drawn anew, as fine as before.
 
     Parameters
     ----------
@@ -50,13 +60,18 @@ def spectrogram(
         Where to draw; new axes are made by default.
     window_seconds : float
         Length of the Hann window: longer tells close tones apart, shorter close moments.
-    scale : {"linear", "log"}
+    scale : {"linear", "log", "mel"}
         Of the frequency axis.
     max_hz : float, optional
         Upper end of the frequency axis; half the sample rate by default.
     levels : (low, high), optional
-        The levels in dBFS at the ends of the colours. By default the 80 dB below the strongest,
+        The levels in dBFS at the ends of the colours. By default `range_db` below the strongest,
         rounded up to tens: give both pictures the same levels to compare them.
+    range_db : float
+        How many dB the colours span, if `levels` does not say so.
+    reassigned : bool
+        Whether to move every bin to where its energy is (Auger and Flandrin, 1995): sharper lines
+        and clicks, if they are far enough apart for the window.
     cmap : str
         A matplotlib colour map; the default is perceptually uniform.
     colorbar : bool
@@ -77,10 +92,10 @@ def spectrogram(
     References
     ----------
     dBFS after AES17-2020: a full-scale sine is 0 dBFS here, whatever its frequency (to within
-    0.1 dB, from two periods a window on); noise reads lower the longer the window, for it is
+    0.15 dB, from two periods a window on); noise reads lower the longer the window, for it is
     spread over the bins. Hann window: F. J. Harris, "On the use of windows for harmonic analysis
     with the discrete Fourier transform", Proc. IEEE 66(1), 1978. Taught in
-    ``notebooks/01_quickstart.ipynb``.
+    ``notebooks/03_waveforms_and_spectrograms.ipynb``.
 
     Examples
     --------
@@ -88,7 +103,7 @@ def spectrogram(
     >>> lkexplore.plot.spectrogram(lkexplore.sample("sweep"), scale="log")  # doctest: +SKIP
     """
     recording = as_recording(sound)
-    top = _checked(recording, window_seconds, scale, max_hz, levels)
+    top = _checked(recording, window_seconds, scale, max_hz, levels, range_db)
     if ax is None:
         ax = make_axes(3.2)
     label_time(ax, recording, title)
@@ -97,31 +112,99 @@ def spectrogram(
         ax.set_ylim(0, top)
         return ax
     window = min(recording.samples.shape[1], max(1, round(window_seconds * recording.sample_rate)))
-    width, height = pixels(ax)
-    edges = _row_edges(scale, top, recording.sample_rate / window, height)
-    image = level_columns(
-        recording.samples, recording.sample_rate, window=window, columns=width, row_edges=edges
-    )
-    low, high = levels or _levels(image)
-    mesh = ax.pcolormesh(
-        np.linspace(0, recording.duration, image.shape[1] + 1),
-        edges,
-        image,
-        cmap=cmap,
-        vmin=low,
-        vmax=high,
-        rasterized=True,
-    )
-    if scale == "log":
-        ax.set_yscale("log")
-        ax.yaxis.set_major_formatter("{x:g}")
-    ax.set_ylim(edges[0], edges[-1])
+    bottom = lowest_hz(scale, top, recording.sample_rate / window)
+    view = _View(ax, recording, window, scale, reassigned, (bottom, top))
+    image, times, rows = view.image((0.0, recording.duration), view.band)
+    low, high = levels or level_range(float(image.max()), range_db)
+    mesh = ax.pcolormesh(times, rows, image, cmap=cmap, vmin=low, vmax=high, rasterized=True)
+    set_scale(ax, scale)
+    ax.set_ylim(bottom, top)
+    view.whole = mesh
+    follow_view(ax, view.refine, vertical=True)
     shade(ax, recording, ON_DARK)
     add_legend(ax)
     if colorbar:
-        bar = ax.inset_axes((1.015, 0, 0.018, 1))
-        ax.figure.colorbar(mesh, cax=bar, label="Level (dBFS)")
+        add_colorbar(ax, mesh, "Level (dBFS)")
     return ax
+
+
+def add_colorbar(ax: Axes, mesh: QuadMesh, label: str) -> None:
+    """Draw a colour bar right of axes, of which it takes no room."""
+    bar = ax.inset_axes((1.015, 0, 0.018, 1))
+    ax.figure.colorbar(mesh, cax=bar, label=label)
+
+
+def level_range(strongest: float, range_db: float = _RANGE_DB) -> tuple[float, float]:
+    """Return the levels at the ends of the colours, the upper one rounded up to tens."""
+    if strongest <= SILENCE_DBFS:
+        return -range_db, 0.0
+    high = 10 * math.ceil(strongest / 10 - 0.01)
+    return high - range_db, float(high)
+
+
+@dataclass(slots=True, weakref_slot=True)
+class _View:
+    """A spectrogram in axes, of which a part that is zoomed into is drawn finer."""
+
+    ax: Axes
+    recording: Recording
+    window: int
+    scale: Scale
+    reassigned: bool
+    band: tuple[float, float]
+    whole: QuadMesh | None = None
+    detail: QuadMesh | None = None
+
+    def image(
+        self, span: tuple[float, float], band: tuple[float, float]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]]:
+        """Return the levels of a span of seconds and a band of Hz, and the edges of its cells."""
+        rate, length = self.recording.sample_rate, self.recording.samples.shape[1]
+        width, height = pixels(self.ax)
+        # Windows reach beyond the edges of what is seen.
+        margin = self.window // 2 if span != (0.0, self.recording.duration) else 0
+        start = max(0, math.floor(span[0] * rate) - margin)
+        end = min(length, max(math.ceil(span[1] * rate) + margin, start + self.window))
+        start = max(0, min(start, end - self.window))
+        columns = max(1, round(width * (end - start) / rate / (span[1] - span[0])))
+        rows = row_edges(self.scale, *band, height)
+        make = reassigned_columns if self.reassigned else level_columns
+        seen = self.recording.samples[:, start:end]
+        image = make(seen, rate, window=self.window, columns=columns, row_edges=rows)
+        return image, np.linspace(start / rate, end / rate, image.shape[1] + 1), rows
+
+    def refine(self) -> None:
+        """Draw what is seen as fine as the picture, if it is but a part of the whole."""
+        if self.detail is not None:
+            self.detail.remove()
+            self.detail = None
+        if self.whole is None or self.whole.axes is None:
+            return
+        span, seconds = _common(self.ax.get_xlim(), (0.0, self.recording.duration))
+        band, hertz = _common(self.ax.get_ylim(), self.band)
+        if min(seconds, hertz) <= 0 or min(seconds, hertz) > _NEARLY_ALL:
+            return
+        if (span[1] - span[0]) * self.recording.sample_rate > _MOST_SEEN:
+            return
+        image, times, rows = self.image(span, band)
+        self.detail = self.ax.pcolormesh(
+            times,
+            rows,
+            image,
+            cmap=self.whole.get_cmap(),
+            vmin=self.whole.get_clim()[0],
+            vmax=self.whole.get_clim()[1],
+            zorder=self.whole.get_zorder() + 0.1,
+            rasterized=True,
+        )
+
+
+def _common(
+    seen: tuple[float, float], drawn: tuple[float, float]
+) -> tuple[tuple[float, float], float]:
+    """Return what is both seen and drawn, and its share of what is drawn."""
+    low, high = max(min(seen), drawn[0]), min(max(seen), drawn[1])
+    return (low, high), (high - low) / (drawn[1] - drawn[0])
 
 
 def _checked(
@@ -130,13 +213,15 @@ def _checked(
     scale: str,
     max_hz: float | None,
     levels: tuple[float, float] | None,
+    range_db: float,
 ) -> float:
     """Check the options and return the upper end of the frequency axis in Hz."""
     half = recording.sample_rate / 2
     if not 0 < window_seconds < math.inf:
         raise SoundError(f"window_seconds={window_seconds!r} is no window: give seconds above 0")
-    if scale not in ("linear", "log"):
-        raise SoundError(f"scale={scale!r} is unknown: use 'linear' or 'log'")
+    check_scale(scale)
+    if not 0 < range_db < math.inf:
+        raise SoundError(f"range_db={range_db!r} is no range: give dB above 0")
     if levels is not None and not (len(levels) == 2 and levels[0] < levels[1]):
         raise SoundError(f"levels={levels!r} cannot be: give (low, high) in dBFS, low < high")
     if max_hz is None:
@@ -146,18 +231,3 @@ def _checked(
             f"max_hz={max_hz!r} cannot be: give Hz above 0, up to {half:g}, half the sample rate"
         )
     return max_hz
-
-
-def _row_edges(scale: str, top: float, resolution: float, height: int) -> NDArray[np.float64]:
-    if scale == "log":
-        bottom = min(max(_LOWEST_LOG_HZ, resolution), top / 2)
-        return np.geomspace(bottom, top, height + 1)
-    return np.linspace(0, top, height + 1)
-
-
-def _levels(image: NDArray[np.floating]) -> tuple[float, float]:
-    strongest = float(image.max())
-    if strongest <= SILENCE_DBFS:
-        return -_RANGE_DB, 0.0
-    high = 10 * math.ceil(strongest / 10 - 0.01)
-    return high - _RANGE_DB, float(high)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import SoundError
 from ..recording import Recording
 from ..sound import Sound, as_recording
+from .colours import BLUE
 from .drawing import add_legend, make_axes
 from .lane import LANE, amplitude_limit, draw_lane
 from .shading import ON_LIGHT, shade
@@ -26,7 +27,7 @@ def timeline(
     recordings: Mapping[Any, Sound] | Iterable[Sound],
     ax: Axes | None = None,
     *,
-    color: str = "C0",
+    color: str = BLUE,
     title: str = "",
 ) -> Axes:
     """Draw several recordings as rows on one time axis, each where it was.

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..envelope import Outline, column_edges, outline_of
 from ..sound import Sound, as_recording
+from .colours import BLUE
 from .drawing import add_legend, label_time, make_axes
-from .lane import LANE, amplitude_limit, draw_lane
+from .lane import LANE, amplitude_limit, draw_lane, lane_columns
 from .shading import ON_LIGHT, shade
 
 if TYPE_CHECKING:
@@ -19,14 +21,15 @@ __all__ = ["waveform"]
 
 
 def waveform(
-    sound: Sound, ax: Axes | None = None, *, color: str = "C0", title: str | None = None
+    sound: Sound, ax: Axes | None = None, *, color: str = BLUE, title: str | None = None
 ) -> Axes:
     """Draw the amplitude over time, as fine as the picture and no finer.
 
     A recording of more than a few samples per pixel is drawn as its envelope: the lowest and the
     highest sample (light) and the RMS (dark) of every pixel column, so that no click is lost and
-    an hour draws as fast as a second. A short one is drawn as its samples. Gaps are hatched,
-    and what the decoder concealed is tinted, the more of it the stronger.
+    an hour draws as fast as a second. A short one is drawn as its samples, and so is what is
+    zoomed into: when the limits of the time axis change, the picture is drawn anew. Gaps are
+    hatched, and what the decoder concealed is tinted, the more of it the stronger.
 
     Parameters
     ----------
@@ -53,7 +56,8 @@ def waveform(
 
     References
     ----------
-    dBFS after AES17-2020: full scale is 0 dBFS. Taught in ``notebooks/01_quickstart.ipynb``.
+    dBFS after AES17-2020: full scale is 0 dBFS. Taught in
+    ``notebooks/03_waveforms_and_spectrograms.ipynb``.
 
     Examples
     --------
@@ -64,11 +68,22 @@ def waveform(
     if ax is None:
         ax = make_axes(1.6 + 1.2 * min(recording.channels, 8))
     label_time(ax, recording, title)
-    limit = amplitude_limit([recording.samples])
+    samples = recording.samples
+    whole = Outline(samples, samples, samples)
+    if samples.size:
+        edges = column_edges(samples.shape[1], lane_columns(ax, recording.duration))
+        whole = outline_of(samples, edges)
+    limit = amplitude_limit([whole.low, whole.high])
     for channel in range(recording.channels):
-        one = recording.samples[channel : channel + 1]
-        middle = -LANE * limit * channel
-        draw_lane(ax, one, recording.sample_rate, middle=middle, color=color)
+        one = slice(channel, channel + 1)
+        draw_lane(
+            ax,
+            samples[one],
+            recording.sample_rate,
+            middle=-LANE * limit * channel,
+            color=color,
+            outline=Outline(*(part[one] for part in whole)),
+        )
     shade(ax, recording, ON_LIGHT)
     _label_amplitude(ax, recording.channels, limit)
     add_legend(ax)

@@ -235,7 +235,7 @@ def test_colours_can_be_fixed_and_the_bar_left_out(tone) -> None:
     [
         {"window_seconds": 0},
         {"window_seconds": np.nan},
-        {"scale": "mel"},
+        {"scale": "bark"},
         {"max_hz": 0},
         {"max_hz": 24_001},
         {"levels": (0, -90)},

@@ -1,0 +1,133 @@
+"""The twelve pitch classes over time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import SoundError
+from ..recording import Recording
+from ..sound import Sound, as_recording
+from .drawing import add_legend, label_time, make_axes, pixels
+from .shading import ON_DARK, shade
+from .spectrogram import add_colorbar
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["chroma"]
+
+_NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
+_WINDOW_SECONDS = 0.19
+_LOWEST_RATE = 4000
+_FRAMES_AT_ONCE = 256
+
+
+def chroma(
+    sound: Sound,
+    ax: Axes | None = None,
+    *,
+    tuning: float | None = None,
+    cmap: str = "viridis",
+    colorbar: bool = True,
+    title: str | None = None,
+) -> Axes:
+    """Draw how strong each of the twelve pitch classes is over time, whatever the octave.
+
+    Parameters
+    ----------
+    sound : Recording or (samples, sample_rate)
+        At least 4000 Hz and 0.19 s. Channels are mixed.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; new axes are made by default.
+    tuning : float, optional
+        By how much of a semitone A4 differs from 440 Hz, from -0.5 to 0.5; found out by default.
+    cmap : str
+        A matplotlib colour map; the default is perceptually uniform.
+    colorbar : bool
+        Whether to draw the colour bar; it takes no room from the axes.
+    title : str, optional
+        Heading; by default the recording's name or identity. ``""`` for none.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Seconds below, pitch classes at the left, C lowest; colours are the power in relation to
+        the strongest class of the moment, 0 to 1.
+
+    Raises
+    ------
+    SoundError
+        If the sound is too short, its rate too low, or `tuning` out of its range.
+
+    References
+    ----------
+    D. P. W. Ellis, "Chroma feature analysis and synthesis", 2007, for the bank of filters, as
+    librosa builds it. Taught in ``notebooks/03_waveforms_and_spectrograms.ipynb``.
+
+    Examples
+    --------
+    >>> import lkexplore
+    >>> lkexplore.plot.chroma(lkexplore.sample("plucked"))  # doctest: +SKIP
+    """
+    recording = as_recording(sound)
+    window = round(_WINDOW_SECONDS * recording.sample_rate)
+    if recording.sample_rate < _LOWEST_RATE or recording.samples.shape[1] < window:
+        raise SoundError(
+            f"{recording.duration:.3g} s at {recording.sample_rate} Hz have no pitch classes: "
+            f"give {_WINDOW_SECONDS:g} s or more at {_LOWEST_RATE} Hz or more"
+        )
+    if tuning is not None and not -0.5 <= tuning <= 0.5:
+        raise SoundError(f"tuning={tuning!r} cannot be: give semitones from -0.5 to 0.5")
+    if ax is None:
+        ax = make_axes(3.0)
+    label_time(ax, recording, title)
+    image = _classes(recording, window, pixels(ax)[0], tuning)
+    mesh = ax.pcolormesh(
+        np.linspace(0, recording.duration, image.shape[1] + 1),
+        np.arange(13) - 0.5,
+        image,
+        cmap=cmap,
+        vmin=0,
+        vmax=1,
+        rasterized=True,
+    )
+    ax.set_yticks(range(12), _NAMES)
+    ax.set_ylabel("Pitch class")
+    shade(ax, recording, ON_DARK)
+    add_legend(ax)
+    if colorbar:
+        add_colorbar(ax, mesh, "Power, strongest 1")
+    return ax
+
+
+def _classes(
+    recording: Recording, window: int, columns: int, tuning: float | None
+) -> NDArray[np.float64]:
+    """Return the power of the pitch classes, shape (12, columns)."""
+    import librosa
+    from scipy.fft import rfft
+
+    from .columns import places
+
+    voice = recording.mono().samples[0]
+    if tuning is None:
+        # A minute from the middle tells as much as an hour.
+        most = 60 * recording.sample_rate
+        begin = max(0, (voice.size - most) // 2)
+        minute = voice[begin : begin + most]
+        tuning = float(librosa.estimate_tuning(y=minute, sr=recording.sample_rate, n_fft=window))
+    bank = librosa.filters.chroma(sr=recording.sample_rate, n_fft=window, tuning=tuning)
+    shape = np.hanning(window + 2)[1:-1].astype(np.float32)
+    columns = max(1, min(columns, voice.size - window + 1))
+    starts, owner = places(voice.size, window, columns)
+    frames = np.lib.stride_tricks.sliding_window_view(voice, window)
+    power = np.zeros((columns, 12))
+    for begin in range(0, starts.size, _FRAMES_AT_ONCE):
+        part = slice(begin, begin + _FRAMES_AT_ONCE)
+        spectrum = rfft(frames[starts[part]] * shape, axis=1)
+        np.add.at(power, owner[part], np.square(np.abs(spectrum)) @ bank.T)
+    strongest = power.max(axis=1, keepdims=True)
+    return np.asarray((power / np.where(strongest > 0, strongest, 1)).T)

@@ -1,0 +1,130 @@
+"""The pitch over the spectrogram."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import SoundError
+from ..recording import Recording
+from ..sound import Sound, as_recording
+from .colours import FOREGROUND
+from .drawing import add_legend, make_axes
+from .spectrogram import spectrogram
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Method", "pitch"]
+
+Method: TypeAlias = Literal["pyin", "yin"]
+
+_RATE = 22_050
+_PERIODS = 4
+_OVERTONES = 4
+_LOWEST_TOP_HZ = 400.0
+
+
+def pitch(
+    sound: Sound,
+    ax: Axes | None = None,
+    *,
+    method: Method = "pyin",
+    low: float = 65.0,
+    high: float = 1000.0,
+    max_hz: float | None = None,
+    **options: Any,
+) -> Axes:
+    """Draw the pitch of a single voice over its spectrogram.
+
+    Parameters
+    ----------
+    sound : Recording or (samples, sample_rate)
+        Channels are mixed.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; new axes are made by default.
+    method : {"pyin", "yin"}
+        pyin finds out where there is a pitch at all; yin is many times faster, and gives one
+        everywhere.
+    low, high : float
+        Between which Hz to look for it.
+    max_hz : float, optional
+        Upper end of the frequency axis; by default four times the highest pitch.
+    **options
+        As :func:`lkexplore.plot.spectrogram` takes them.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        As :func:`lkexplore.plot.spectrogram`, with a line labelled "pitch" in Hz, broken where
+        there is none.
+
+    Raises
+    ------
+    SoundError
+        If the sound is shorter than four periods of `low`, or an option is out of its range.
+
+    References
+    ----------
+    M. Mauch and S. Dixon, "pYIN: a fundamental frequency estimator using probabilistic threshold
+    distributions", ICASSP 2014; A. de Cheveigné and H. Kawahara, "YIN, a fundamental frequency
+    estimator for speech and music", JASA 111(4), 2002; both as librosa computes them. Taught in
+    ``notebooks/03_waveforms_and_spectrograms.ipynb``.
+
+    Examples
+    --------
+    >>> import lkexplore
+    >>> lkexplore.plot.pitch(lkexplore.sample("speech"))  # doctest: +SKIP
+    """
+    recording = as_recording(sound)
+    _check(recording, method, low, high)
+    times, hz = _track(recording, method, low, high)
+    if ax is None:
+        ax = make_axes(3.2)
+    if max_hz is None:
+        highest = max(_LOWEST_TOP_HZ, _OVERTONES * float(np.nanmax(hz, initial=low)))
+        max_hz = min(highest, recording.sample_rate / 2)
+    spectrogram(recording, ax, max_hz=max_hz, **options)
+    from matplotlib.patheffects import Normal, Stroke
+
+    edge = [Stroke(linewidth=3.5, foreground=FOREGROUND.edge), Normal()]
+    ax.plot(times, hz, color=FOREGROUND.line, linewidth=2, path_effects=edge, label="pitch")
+    add_legend(ax)
+    return ax
+
+
+def _check(recording: Recording, method: str, low: float, high: float) -> None:
+    if method not in ("pyin", "yin"):
+        raise SoundError(f"method={method!r} is unknown: use 'pyin' or 'yin'")
+    half = recording.sample_rate / 2
+    if not 0 < low < high <= half:
+        raise SoundError(
+            f"low={low!r} and high={high!r} cannot be: give 0 < low < high <= {half:g} Hz, half "
+            "the sample rate"
+        )
+    if recording.duration < _PERIODS / low:
+        raise SoundError(
+            f"{recording.duration:.3g} s are too short for a pitch from {low:g} Hz on: "
+            f"give {_PERIODS / low:.3g} s or more"
+        )
+
+
+def _track(
+    recording: Recording, method: str, low: float, high: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the middles of frames in seconds, and the pitch in Hz, NaN where there is none."""
+    import librosa
+
+    voice = recording.mono()
+    if voice.sample_rate > _RATE and high < _RATE / 4:
+        voice = voice.resample(_RATE)
+    rate = voice.sample_rate
+    frame = 1 << int(np.ceil(np.log2(_PERIODS * rate / low)))
+    line = voice.samples[0]
+    if method == "pyin":
+        hz, _, _ = librosa.pyin(line, fmin=low, fmax=high, sr=rate, frame_length=frame)
+    else:
+        hz = librosa.yin(line, fmin=low, fmax=high, sr=rate, frame_length=frame)
+    return librosa.times_like(hz, sr=rate, hop_length=frame // 4), np.asarray(hz, dtype=np.float64)

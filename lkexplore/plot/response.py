@@ -1,0 +1,262 @@
+"""What filters do to each frequency: gain, phase and delay, as designed and as measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FilterError, SoundError
+from ..filters import Filter, as_filter
+from ..recording import Recording
+from ..sound import Sound, as_recording
+from .colours import SERIES
+from .drawing import add_legend, add_title, make_axes
+from .panels import split
+from .spectrum import hertz
+from .welch import CrossSpectrum, cross_spectrum
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Part", "response"]
+
+Part: TypeAlias = Literal["magnitude", "phase", "delay", "coherence"]
+
+_PARTS = {
+    "magnitude": "Gain (dB)",
+    "phase": "Phase (°)",
+    "delay": "Delay (ms)",
+    "coherence": "Coherence",
+}
+_POINTS = 2000
+_DOTS = 160
+_LOWEST_HZ = 20.0
+_FLOOR_DB = -100.0
+# Below, what is measured is not the filter's doing.
+_COHERENT = 0.9
+_FEWEST_WINDOWS = 8
+
+
+def response(
+    filters: Any = (),
+    ax: Axes | None = None,
+    *,
+    before: Sound | None = None,
+    after: Sound | None = None,
+    parts: Iterable[Part] | None = None,
+    window_seconds: float = 0.17,
+    title: str = "",
+) -> Axes:
+    """Draw the frequency response of filters: as designed, and as measured on sound over it.
+
+    Parameters
+    ----------
+    filters : Filter, or iterable or mapping of them
+        A mapping names them; else they are called what they are. None at all is allowed if there
+        is ``before`` and ``after``.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw: it becomes the uppermost panel, and the others take a part of its place.
+        New axes are made by default.
+    before : Recording or (samples, sample_rate), optional
+        What to measure with, best noise or a sweep: every filter is run on it, unless there is
+        ``after``. Designed responses are then drawn at its sample rate.
+    after : Recording or (samples, sample_rate), optional
+        What came out for ``before``, of whatever it went through.
+    parts : iterable of {"magnitude", "phase", "delay", "coherence"}, optional
+        The panels, from above. All by default, coherence if something is measured.
+    window_seconds : float
+        Length of the windows the measurement averages over; an echo must fit into it.
+    title : str
+        Heading; none by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The uppermost panel. Hz below, from 20 up; dB, degrees between -180 and 180,
+        milliseconds. Measured points are dots, left out where less than 0.9 of the power is
+        coherent, for there it is noise, distortion or too little sound.
+
+    Raises
+    ------
+    FilterError
+        If there is nothing to draw, or a filter is not known to be linear and nothing is measured.
+    SoundError
+        If a sound is too short, or the two differ in sample rate.
+
+    References
+    ----------
+    The measured response is the cross-spectrum over the spectrum before (H1), the coherence what
+    of the power after it explains: J. S. Bendat and A. G. Piersol, "Random Data", 4th edition,
+    2010, chapter 6. Group delay: minus the slope of the phase. Taught in
+    ``notebooks/03_waveforms_and_spectrograms.ipynb``.
+
+    Examples
+    --------
+    >>> import lkexplore as lk
+    >>> lk.plot.response([lk.filters.lowpass(1000), lk.filters.lowpass(1000, 8)])  # doctest: +SKIP
+    """
+    named = _named(filters)
+    measured = _measured(named, before, after, window_seconds)
+    shown = _shown(parts, bool(measured))
+    if not named and not measured:
+        raise FilterError("there is nothing to draw: give a filter, or sound before and after it")
+    rate = None if before is None else as_recording(before).sample_rate
+    designed = {name: one for name, one in named.items() if _is_linear(one) or name not in measured}
+    curves = {name: _designed(one, rate) for name, one in designed.items()}
+    if ax is None:
+        ax = make_axes(1.2 + 1.5 * len(shown))
+    panels = split(ax, [2 if part == "magnitude" else 1 for part in shown])
+    for part, panel in zip(shown, panels, strict=True):
+        for index, name in enumerate(dict.fromkeys((*named, *measured))):
+            color = SERIES[index % len(SERIES)]
+            if name in curves and part in curves[name]:
+                label = name if part == shown[0] else "_"
+                hz, values = curves[name]["hz"], curves[name][part]
+                panel.plot(hz, values, color=color, linewidth=1.3, label=label)
+            if name in measured:
+                label = f"{name}, measured".lstrip(", ") if part == shown[0] else "_"
+                hz, values = measured[name]["hz"], measured[name][part]
+                style: dict[str, Any] = (
+                    {"linewidth": 1} if part == "coherence" else {"marker": "o", "ls": ""}
+                )
+                panel.plot(hz, values, color=color, mfc="none", markersize=4, label=label, **style)
+        _finish(panel, part)
+    every = [*curves.values(), *measured.values()]
+    ax.set_xscale("log")
+    ax.set_xlim(_LOWEST_HZ, max(100.0, *(float(curve["hz"][-1]) for curve in every)))
+    panels[-1].xaxis.set_major_formatter(hertz)
+    panels[-1].set_xlabel("Frequency (Hz)")
+    add_legend(ax)
+    add_title(ax, title)
+    return ax
+
+
+Curves: TypeAlias = dict[str, NDArray[np.float64]]
+
+
+def _named(filters: Any) -> dict[str, Filter]:
+    if isinstance(filters, Mapping):
+        return {str(name): as_filter(one) for name, one in filters.items()}
+    if callable(getattr(filters, "process", None)):
+        filters = [filters]
+    if not isinstance(filters, Iterable):
+        raise FilterError(f"{type(filters).__name__} is no filter: give one, or a list or a dict")
+    named: dict[str, Filter] = {}
+    for one in map(as_filter, filters):
+        name, again = repr(one), 2
+        while name in named:
+            name, again = f"{one!r} ({again})", again + 1
+        named[name] = one
+    return named
+
+
+def _shown(parts: Iterable[Part] | None, measured: bool) -> list[str]:
+    if parts is None:
+        return [part for part in _PARTS if measured or part != "coherence"]
+    shown = [parts] if isinstance(parts, str) else list(dict.fromkeys(parts))
+    for part in shown:
+        if part not in _PARTS:
+            raise FilterError(f"parts={part!r} is unknown: use some of {', '.join(_PARTS)}")
+    if not shown or ("coherence" in shown and not measured):
+        raise FilterError("there is no such panel: coherence needs sound, and parts at least one")
+    return [str(part) for part in shown]
+
+
+def _is_linear(one: Filter) -> bool:
+    try:
+        one.copy().response([100.0])
+    except FilterError:
+        return False
+    return True
+
+
+def _designed(one: Filter, sample_rate: int | None) -> Curves:
+    worker = one.copy()
+    if sample_rate is not None:
+        worker.sample_rate = sample_rate
+    hz = np.geomspace(_LOWEST_HZ, worker.sample_rate / 2, _POINTS)
+    # Rounding must not go beyond half the rate.
+    hz[-1] = worker.sample_rate / 2
+    values = worker.response(hz)
+    delay = worker.group_delay(hz) * (1000 / worker.sample_rate)
+    return {"hz": hz, "magnitude": _decibels(values), "phase": _degrees(values), "delay": delay}
+
+
+def _measured(
+    named: Mapping[str, Filter], before: Sound | None, after: Sound | None, seconds: float
+) -> dict[str, Curves]:
+    if before is None:
+        if after is not None:
+            raise SoundError("after= was given without before=: give both")
+        return {}
+    first = as_recording(before)
+    if after is not None:
+        return {"": _transfer(first, as_recording(after), seconds)}
+    return {name: _transfer(first, first | one, seconds) for name, one in named.items()}
+
+
+def _transfer(before: Recording, after: Recording, seconds: float) -> Curves:
+    if before.sample_rate != after.sample_rate:
+        raise SoundError(
+            f"before has {before.sample_rate} Hz and after {after.sample_rate} Hz: "
+            "resample one of them"
+        )
+    bins = round(seconds * before.sample_rate)
+    length = min(before.samples.shape[1], after.samples.shape[1])
+    if bins < 16 or length < bins * _FEWEST_WINDOWS // 2:
+        raise SoundError(
+            f"{length / before.sample_rate:.3g} s of sound are too short to measure with windows "
+            f"of {seconds:g} s: give {seconds * _FEWEST_WINDOWS / 2:.3g} s, or shorter windows"
+        )
+    found = cross_spectrum(before, after, bins)
+    values, sure = found.transfer, found.coherence >= _COHERENT
+    gone = np.where(sure, 1.0, np.nan)
+    # As many as can be told apart, evenly on the axis.
+    kept = np.geomspace(1, found.hz.size - 1, _DOTS).round().astype(np.intp)
+    kept = np.unique(kept)
+    curves = {
+        "hz": found.hz,
+        "magnitude": _decibels(values) * gone,
+        "phase": np.degrees(np.angle(values)) * gone,
+        "delay": _slope(found) * gone,
+        "coherence": found.coherence,
+    }
+    return {name: curve[kept] for name, curve in curves.items()}
+
+
+def _slope(found: CrossSpectrum) -> NDArray[np.float64]:
+    """Return the group delay in ms, from how the phase turns between neighbours."""
+    values = found.transfer
+    turned = np.angle(values[2:] * np.conj(values[:-2]))
+    delay = -turned / (2 * np.pi * (found.hz[2:] - found.hz[:-2])) * 1000
+    return np.pad(delay, 1, mode="edge")
+
+
+def _decibels(values: NDArray[np.complex128]) -> NDArray[np.float64]:
+    return 20 * np.log10(np.maximum(np.abs(values), 10 ** (_FLOOR_DB / 20 - 1)))
+
+
+def _degrees(values: NDArray[np.complex128]) -> NDArray[np.float64]:
+    """Return the phase, with a break in the line where it goes round."""
+    degrees = np.degrees(np.angle(values))
+    degrees[1:][np.abs(np.diff(degrees)) > 180] = np.nan
+    return degrees
+
+
+def _finish(panel: Axes, part: str) -> None:
+    panel.set_ylabel(_PARTS[part])
+    panel.grid(alpha=0.3)
+    if part == "phase":
+        panel.set_ylim(-190, 190)
+        panel.set_yticks([-180, -90, 0, 90, 180])
+    elif part == "coherence":
+        panel.set_ylim(-0.05, 1.05)
+    elif part == "magnitude":
+        low, high = panel.get_ylim()
+        panel.set_ylim(max(low, _FLOOR_DB, high - 100), max(high, low + 6, 3))
+    else:
+        low, high = panel.get_ylim()
+        panel.set_ylim(min(low, -0.05), max(high, 1.0))

@@ -1,0 +1,198 @@
+"""The spectrum: level over frequency, averaged over time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import SoundError
+from ..recording import Recording
+from ..sound import Sound, as_recording
+from .colours import SERIES
+from .drawing import add_legend, add_title, make_axes
+from .octaves import band_powers, octave_bands
+from .welch import mean_spectrum
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Width", "draw_spectra", "named_sounds", "spectrum"]
+
+Width: TypeAlias = Literal["bins", "octave", "third"]
+
+_FLOOR_DBFS = -200.0
+_LOWEST_HZ = 20.0
+_RANGE_DB = 120.0
+_BAND_SECONDS = 1.5
+_PER_OCTAVE = {"octave": 1, "third": 3}
+_FEWEST = 16
+
+
+def spectrum(
+    sound: Sound | Mapping[str, Sound],
+    ax: Axes | None = None,
+    *,
+    bands: Width = "bins",
+    window_seconds: float = 0.17,
+    title: str | None = None,
+) -> Axes:
+    """Draw the level over frequency, averaged over the whole sound.
+
+    Parameters
+    ----------
+    sound : Recording or (samples, sample_rate), or mapping
+        One sound, or several by the names that the legend is to have. Channels are averaged.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; new axes are made by default.
+    bands : {"bins", "octave", "third"}
+        A line through all frequencies, or the power in octaves or thirds of an octave.
+    window_seconds : float
+        Length of the Hann windows, which overlap by half: longer tells close tones apart, shorter
+        averages more. Bands take 1.5 s, or the whole sound if it is shorter.
+    title : str, optional
+        Heading; by default the name or identity of a single recording.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Hz below, from 20 up; dBFS at the left, a full-scale sine being 0. Noise reads lower the
+        longer the window, but the same in bands, which hold all its power.
+
+    Raises
+    ------
+    SoundError
+        If something is no sound, or has fewer than 16 samples, or an option is out of its range.
+
+    References
+    ----------
+    P. D. Welch, "The use of fast Fourier transform for the estimation of power spectra", IEEE
+    Trans. Audio and Electroacoustics 15(2), 1967; IEC 61260-1:2014 for the bands. Taught in
+    ``notebooks/03_waveforms_and_spectrograms.ipynb``.
+
+    Examples
+    --------
+    >>> import lkexplore
+    >>> lkexplore.plot.spectrum(lkexplore.sample("speech"), bands="third")  # doctest: +SKIP
+    """
+    if bands != "bins" and bands not in _PER_OCTAVE:
+        raise SoundError(f"bands={bands!r} is unknown: use 'bins', 'octave' or 'third'")
+    if not 0 < window_seconds < math.inf:
+        raise SoundError(f"window_seconds={window_seconds!r} is no window: give seconds above 0")
+    sounds = named_sounds(sound)
+    for name, recording in sounds.items():
+        if recording.samples.shape[1] < _FEWEST:
+            raise SoundError(
+                f"{name or 'the sound'} has {recording.samples.shape[1]} samples, too few for "
+                f"a spectrum: give {_FEWEST} or more"
+            )
+    if ax is None:
+        ax = make_axes(3.2)
+    if bands == "bins":
+        draw_spectra(ax, sounds, window_seconds=window_seconds)
+    else:
+        _draw_bands(ax, sounds, _PER_OCTAVE[bands])
+    only = next(iter(sounds.values()))
+    own = only.name or only.identity if len(sounds) == 1 else None
+    add_title(ax, own if title is None else title)
+    return ax
+
+
+def named_sounds(sound: Sound | Mapping[str, Sound]) -> dict[str, Recording]:
+    """Return sounds by their names, of which a single one has none."""
+    if not isinstance(sound, Mapping):
+        return {"": as_recording(sound)}
+    if not sound:
+        raise SoundError("there are no sounds to draw: give at least one")
+    return {str(name): as_recording(each) for name, each in sound.items()}
+
+
+def draw_spectra(
+    ax: Axes, sounds: Mapping[str, Recording], *, window_seconds: float = 0.17
+) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Draw the mean spectra of sounds over each other.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    sounds : mapping of str to Recording
+        Their labels; those of fewer than 16 samples are left out.
+    window_seconds : float
+        Length of the Hann windows.
+
+    Returns
+    -------
+    dict of str to (hz, level)
+        What was drawn: Hz and dBFS.
+    """
+    drawn, highest, strongest = {}, 100.0, -math.inf
+    for index, (label, recording) in enumerate(sounds.items()):
+        if recording.samples.shape[1] < _FEWEST:
+            continue
+        bins = max(_FEWEST, round(window_seconds * recording.sample_rate))
+        hz, power = mean_spectrum(recording, bins)
+        level = _dbfs(power)
+        color = SERIES[index % len(SERIES)]
+        ax.plot(hz[1:], level[1:], label=label or "_", color=color, linewidth=1)
+        highest, strongest = max(highest, float(hz[-1])), max(strongest, float(level.max()))
+        drawn[label] = hz, level
+    ax.set_xscale("log")
+    ax.set_xlim(_LOWEST_HZ, highest)
+    ax.xaxis.set_major_formatter(hertz)
+    _label(ax, strongest, [level for _, level in drawn.values()])
+    return drawn
+
+
+def _draw_bands(ax: Axes, sounds: Mapping[str, Recording], per_octave: int) -> None:
+    lowest, strongest = 0.0, -math.inf
+    every = {}
+    for label, recording in sounds.items():
+        hz, power = mean_spectrum(recording, round(_BAND_SECONDS * recording.sample_rate))
+        bands = octave_bands(per_octave, recording.sample_rate / 2)
+        every[label] = bands, _dbfs(band_powers(hz, power, bands.edges))
+    bands = max((found for found, _ in every.values()), key=lambda found: len(found.names))
+    if not bands.names:
+        raise SoundError("the sample rate is too low for any band: give 40 Hz or more")
+    strongest = max(float(level.max()) for _, level in every.values() if level.size)
+    lowest = min(float(level.min()) for _, level in every.values() if level.size)
+    bottom = max(lowest - 6, strongest - _RANGE_DB)
+    for index, (label, (found, level)) in enumerate(every.items()):
+        width = 0.8 / len(every)
+        places = np.arange(len(found.names)) + (index - (len(every) - 1) / 2) * width
+        ax.bar(
+            places,
+            np.maximum(level - bottom, 0),
+            width,
+            bottom=bottom,
+            color=SERIES[index % len(SERIES)],
+            label=label or "_",
+        )
+    ax.set_xticks(range(len(bands.names)), bands.names, rotation=90 if per_octave > 1 else 0)
+    _label(ax, strongest, [np.array([bottom])])
+    ax.set_xlabel("Middle of the band (Hz)")
+    ax.set_ylabel("Level of the band (dBFS)")
+
+
+def _label(ax: Axes, strongest: float, levels: list[NDArray[np.float64]]) -> None:
+    if levels:
+        top = 10 * math.ceil(strongest / 10 + 0.1)
+        bottom = min(float(level[1:].min() if level.size > 1 else level[0]) for level in levels)
+        ax.set_ylim(max(bottom - 3, top - _RANGE_DB), top)
+    ax.set_xlabel("Frequency (Hz)")
+    ax.set_ylabel("Level (dBFS)")
+    ax.grid(alpha=0.3)
+    ax.set_axisbelow(True)
+    add_legend(ax)
+
+
+def hertz(value: float, _: Any = None) -> str:
+    """Write a frequency as ``100`` or ``10k``."""
+    return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"
+
+
+def _dbfs(power: NDArray[np.float64]) -> NDArray[np.float64]:
+    return 10 * np.log10(np.maximum(2 * power, 10 ** (_FLOOR_DBFS / 10)))
