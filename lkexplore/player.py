@@ -1,55 +1,40 @@
-"""A recording in a notebook: an audio player and a small waveform, as plain HTML."""
+"""A recording in a notebook: a player with its waveform, as HTML that needs no kernel."""
 
 from __future__ import annotations
 
 import base64
-import io
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .convert import MAX_RATE_RATIO
+from .embedding import Embedded, embed
 from .envelope import column_edges, covered_columns, extremes
 from .errors import SoundError
 
 if TYPE_CHECKING:
     from .recording import Recording
 
-__all__ = ["Player", "describe", "waveform_svg"]
+__all__ = ["MAX_BYTES", "Heard", "Player", "describe", "html_of", "waveform_svg"]
 
-_MIN_BYTES = 100_000
-# Browsers do not play slower sound; it is converted for listening.
-_LOWEST_RATE = 8_000
-_CHUNK = 1 << 13
+MAX_BYTES = 280_000
+"""What a player adds to a notebook unless told otherwise: ten of them stay below 3 MB."""
+
+_MIN_BYTES, _MORE_BYTES = 100_000, 50_000
 _MAX_LANES = 8
 _LONGEST_NAME = 60
-
-
-@dataclass(frozen=True, slots=True)
-class _Rung:
-    """One way of embedding sound: its container, highest rate, and bytes a second and channel."""
-
-    kind: str
-    subtype: str
-    highest_rate: int
-    level: float | None
-    bytes_per_second: float
-
-
-# From lossless to the smallest; the rates of the Vorbis rungs were measured on speech in noise.
-_LADDER = (
-    _Rung("FLAC", "PCM_16", 48_000, None, 24_000),
-    _Rung("OGG", "VORBIS", 48_000, 0.6, 9_000),
-    _Rung("OGG", "VORBIS", 24_000, 0.9, 5_000),
-    _Rung("OGG", "VORBIS", 16_000, 1.0, 3_200),
-)
+_HEIGHT = 64
+_NORMALISED_DBFS = -1.0
+_PAGE = Path(__file__).parent / "widgets" / "page"
 
 
 class Player:
-    """An audio player that Jupyter shows; plays at the recorded level, never normalised.
+    """A player that Jupyter shows, with waveform and playhead; at the recorded level.
 
     Parameters
     ----------
@@ -59,7 +44,9 @@ class Player:
         Upper bound of the HTML, in bytes; at least 100000. Sound is embedded as FLAC (16 bits) if
         that fits, else as Ogg Vorbis, else as a Vorbis preview of the beginning.
     waveform : bool
-        Whether to draw the waveform above the player.
+        Whether to draw the waveform, on which to click and drag.
+    normalise : bool
+        Whether to bring the peak to -1 dBFS; the caption says by how many dB that is louder.
 
     Attributes
     ----------
@@ -75,7 +62,10 @@ class Player:
 
     Notes
     -----
-    Taught in ``notebooks/01_quickstart.ipynb``.
+    A click on the waveform goes there, a drag loops a region; the keys are space, the arrows
+    (with shift by tenths of a second), Home, End and L. It works in a saved notebook and an
+    exported one; where scripts do not run, as in a notebook not yet trusted, the browser's own
+    player is left. Taught in ``notebooks/01_quickstart.ipynb``.
 
     Examples
     --------
@@ -85,35 +75,160 @@ class Player:
     """
 
     def __init__(
-        self, recording: Recording, *, max_bytes: int = 300_000, waveform: bool = True
+        self,
+        recording: Recording,
+        *,
+        max_bytes: int = MAX_BYTES,
+        waveform: bool = True,
+        normalise: bool = False,
     ) -> None:
-        if max_bytes < _MIN_BYTES:
-            raise SoundError(
-                f"max_bytes={max_bytes!r} is too small for a player: give at least {_MIN_BYTES}"
-            )
-        picture = waveform_svg(recording) if waveform and recording.samples.size else ""
-        caption = escape(describe(recording))
-        # Base64 makes four bytes of three; the rest is for the tags and the note.
-        budget = (max_bytes - len(picture) - len(caption) - 1_000) * 3 // 4
-        if recording.samples.shape[1]:
-            kind, sound, self.note = _encode(recording, budget)
-            if recording.peak_dbfs > 0:
-                self.note += ", clipped at full scale"
-            source = f"data:audio/{kind.lower()};base64,{base64.b64encode(sound).decode()}"
-            audio = f'<audio controls preload="metadata" style="width:100%" src="{source}"></audio>'
-        else:
-            audio, self.note = "", "nothing to play"
-        self.html = (
-            '<div class="lkexplore-recording" style="max-width:640px">'
-            f"{picture}{audio}"
-            f'<div style="font-size:0.85em;opacity:0.8">{caption}; {escape(self.note)}</div></div>'
-        )
+        said = describe(recording)
+        gain_db = _normalising_db(recording) if normalise else 0.0
+        if gain_db:
+            recording = recording.replace(samples=recording.samples * 10 ** (gain_db / 20))
+        remark = f", normalised by {gain_db:+.1f} dB" if normalise else ""
+        heard = Heard(recording, said, remark=remark)
+        self.html, (self.note,) = html_of([heard], max_bytes=max_bytes, waveform=waveform)
 
     def _repr_html_(self) -> str:
         return self.html
 
     def __repr__(self) -> str:
         return f"Player({self.note})"
+
+
+def _normalising_db(recording: Recording) -> float:
+    peak = recording.peak_dbfs
+    return _NORMALISED_DBFS - peak if np.isfinite(peak) else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One of the sounds of a player.
+
+    Attributes
+    ----------
+    recording : Recording
+        The sound.
+    caption : str
+        What is said of it, not HTML.
+    name : str
+        What to call it among others.
+    level_db : float
+        By how many dB it is played louder than it is.
+    remark : str
+        What else the note on what was embedded says.
+    """
+
+    recording: Recording
+    caption: str
+    name: str = ""
+    level_db: float = 0.0
+    remark: str = ""
+
+
+def html_of(
+    sounds: Sequence[Heard], *, max_bytes: int, waveform: bool = True
+) -> tuple[str, list[str]]:
+    """Return a player of one sound, or of several between which one switches.
+
+    Parameters
+    ----------
+    sounds : sequence of Heard
+        At least one.
+    max_bytes : int
+        Upper bound of the HTML, in bytes; at least 100000, more for several sounds.
+    waveform : bool
+        Whether to draw the waveforms.
+
+    Returns
+    -------
+    html : str
+        A fragment that refers to nothing outside itself.
+    notes : list of str
+        What was embedded of each sound.
+
+    Raises
+    ------
+    SoundError
+        If ``max_bytes`` is too small.
+    """
+    _check_size(max_bytes, len(sounds))
+    lanes = [_lane(sounds, number) if waveform else "" for number in range(len(sounds))]
+    style, script = _assets()
+    fixed = sum(map(len, lanes)) + len(style) + len(script)
+    fixed += sum(1_000 + 2 * len(escape(sound.caption)) for sound in sounds)
+    # Base64 makes four bytes of three.
+    budget = (max_bytes - fixed) * 3 // 4
+    full = [sound for sound in sounds if sound.recording.samples.shape[1]]
+    embedded = embed([sound.recording for sound in full], budget) if full else []
+    files = dict(zip(map(id, full), embedded, strict=True))
+    notes = [_note(sound, files.get(id(sound))) for sound in sounds]
+    parts = [
+        _audio(sound, files.get(id(sound))) + _caption(sound, note)
+        for sound, note in zip(sounds, notes, strict=True)
+    ]
+    longest = max(sound.recording.duration for sound in sounds)
+    heard = max((file.seconds for file in embedded), default=0.0)
+    html = (
+        f'<div class="lkexplore-recording lkx lkx-player" data-seconds="{longest:.6f}" '
+        f'data-heard="{heard:.6f}" style="max-width:640px">{"".join(lanes)}{"".join(parts)}'
+    )
+    return html + (f"{style}{script}</div>" if full else "</div>"), notes
+
+
+def _check_size(max_bytes: int, sounds: int) -> None:
+    least = _MIN_BYTES + _MORE_BYTES * (sounds - 1)
+    if max_bytes < least:
+        raise SoundError(
+            f"max_bytes={max_bytes!r} is too small for a player: give at least {least}"
+        )
+
+
+@cache
+def _assets() -> tuple[str, str]:
+    """Return the style and the script, without the indentation that only people need."""
+    style = "".join((_PAGE / name).read_text() for name in ("common.css", "player.css"))
+    names = ("sound.js", "player.js", "embedded.js")
+    lines = [line.strip() for name in names for line in (_PAGE / name).read_text().splitlines()]
+    script = "\n".join(line for line in lines if line and not line.startswith("//"))
+    return f"<style>{style}</style>", f"<script>(() => {{\n{script}\n}})();</script>"
+
+
+def _lane(sounds: Sequence[Heard], number: int) -> str:
+    recording = sounds[number].recording
+    if not recording.samples.size:
+        return ""
+    longest = max(sound.recording.duration for sound in sounds)
+    height = _HEIGHT if len(sounds) == 1 else _HEIGHT * 3 // 4
+    return (
+        f'<div data-lane="{number}" style="width:{100 * recording.duration / longest:.4g}%">'
+        f"{waveform_svg(recording, height=height)}</div>"
+    )
+
+
+def _note(sound: Heard, file: Embedded | None) -> str:
+    if file is None:
+        return "nothing to play"
+    clipped = ", clipped at full scale" if sound.recording.peak_dbfs > 0 else ""
+    return file.note + clipped + sound.remark
+
+
+def _audio(sound: Heard, file: Embedded | None) -> str:
+    if file is None:
+        return ""
+    source = f"data:audio/{file.kind};base64,{base64.b64encode(file.data).decode()}"
+    name = escape(sound.name or "the sound")
+    return (
+        f'<audio controls preload="metadata" style="width:100%" data-name="{name}" '
+        f'data-level="{10 ** (sound.level_db / 20):.6g}" src="{source}"></audio>'
+    )
+
+
+def _caption(sound: Heard, note: str) -> str:
+    return (
+        f'<div style="font-size:0.85em;opacity:0.8">{escape(sound.caption)}; {escape(note)}</div>'
+    )
 
 
 def describe(recording: Recording) -> str:
@@ -204,58 +319,3 @@ def _outline(x: NDArray[np.float64], top: NDArray[np.float64], bottom: NDArray[n
     there = (f"{a:.1f},{b:.1f}" for a, b in zip(x, top, strict=True))
     back = (f"{a:.1f},{b:.1f}" for a, b in zip(x[::-1], bottom[::-1], strict=True))
     return f"M{' '.join(there)} {' '.join(back)}Z"
-
-
-def _encode(recording: Recording, budget: int) -> tuple[str, bytes, str]:
-    """Return the kind, the bytes and a note for the best rung of the ladder that fits."""
-    for rung in _LADDER:
-        channels = min(recording.channels, 2)
-        expected = recording.duration * rung.bytes_per_second * channels
-        # Twice the budget may still fit, for silence and tones take less than speech.
-        if expected > 2 * budget:
-            continue
-        data, note = _render(recording, rung)
-        if len(data) <= budget:
-            return rung.kind, data, note
-    return _preview(recording, budget)
-
-
-def _preview(recording: Recording, budget: int) -> tuple[str, bytes, str]:
-    rung = _LADDER[-1]
-    part = recording[: min(recording.duration, budget / rung.bytes_per_second)].mono()
-    data, note = _render(part, rung)
-    while len(data) > budget:
-        part = part[: part.duration * 0.9 * budget / len(data)]
-        data, note = _render(part, rung)
-    note = f"only the first {part.duration:.1f} s {note}" + ", mono" * (recording.channels > 1)
-    return rung.kind, data, f"{note}; to hear another part cut it out, as in recording[60:90]"
-
-
-def _render(recording: Recording, rung: _Rung) -> tuple[bytes, str]:
-    import soundfile
-
-    note = "embedded as " + ("FLAC, 16 bits" if rung.kind == "FLAC" else "Ogg Vorbis, compressed")
-    sound = recording
-    if recording.channels > 2:
-        sound = recording.mono()
-        note += ", mono"
-    rate = min(max(sound.sample_rate, _LOWEST_RATE), rung.highest_rate)
-    if rate != sound.sample_rate:
-        rate = min(rate, sound.sample_rate * MAX_RATE_RATIO)
-        sound = sound.resample(rate)
-        note += f", at {rate} Hz"
-    samples = np.clip(sound.samples, -1, 1) if rung.kind == "OGG" else sound.to_int16()
-    target = io.BytesIO()
-    with soundfile.SoundFile(
-        target,
-        "w",
-        rate,
-        sound.channels,
-        format=rung.kind,
-        subtype=rung.subtype,
-        compression_level=rung.level,
-    ) as file:
-        # Vorbis puts every call's samples on the C stack: small pieces only.
-        for begin in range(0, samples.shape[1], _CHUNK):
-            file.write(samples[:, begin : begin + _CHUNK].T)
-    return target.getvalue(), note

@@ -329,8 +329,8 @@ class Recording:
 
         return spectrogram(self, ax, **options)
 
-    def play(self, *, max_bytes: int = 2_000_000) -> Player:
-        """Return a player for a notebook; the level is as recorded, never normalised.
+    def play(self, *, max_bytes: int = 280_000, normalise: bool = False) -> Player:
+        """Return a player for a notebook, with the waveform; at the level as recorded.
 
         Parameters
         ----------
@@ -338,11 +338,13 @@ class Recording:
             What it may add to the notebook. Short sounds are embedded without loss (FLAC, 16
             bits), longer ones compressed (Ogg Vorbis), still longer ones as a preview of their
             beginning; the player's caption says which.
+        normalise : bool
+            Whether to bring the peak to -1 dBFS; the caption says by how many dB.
 
         Returns
         -------
         Player
-            Shown by Jupyter as an audio player.
+            Shown by Jupyter; see :class:`lkexplore.player.Player` for its keys.
 
         Raises
         ------
@@ -351,7 +353,7 @@ class Recording:
         """
         from .player import Player
 
-        return Player(self, max_bytes=max_bytes, waveform=False)
+        return Player(self, max_bytes=max_bytes, normalise=normalise)
 
     def _repr_html_(self) -> str:
         from .player import Player

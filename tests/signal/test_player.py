@@ -10,9 +10,10 @@ import pytest
 import soundfile
 
 from lkexplore.errors import SoundError
-from lkexplore.measure import rms_dbfs, snr_db
+from lkexplore.measure import peak_dbfs, rms_dbfs, snr_db
 from lkexplore.player import Player, describe, waveform_svg
 from lkexplore.recording import Gap, Recording
+from lkexplore.samples import sample
 
 
 def heard(html: str) -> tuple[str, Recording]:
@@ -23,8 +24,15 @@ def heard(html: str) -> tuple[str, Recording]:
     return found[1], Recording(samples.T, rate)
 
 
+@pytest.fixture(scope="module")
+def speech_30s() -> Recording:
+    speech = sample("speech").resample(48_000)
+    return Recording(np.tile(speech.samples, 5)[:, : 30 * 48_000], 48_000)
+
+
 def well_formed(html: str) -> ET.Element:
-    return ET.fromstring(html.replace("<audio controls ", '<audio controls="" '))
+    without = re.sub(r"<(script|style)>.*?</\1>", "", html, flags=re.DOTALL)
+    return ET.fromstring(without.replace("<audio controls ", '<audio controls="" '))
 
 
 def test_a_short_sound_is_embedded_without_loss_and_not_normalised(tone) -> None:
@@ -118,10 +126,38 @@ def test_too_small_a_player_is_refused() -> None:
         Recording([0.0], 8000).play(max_bytes=1000)
 
 
-def test_play_is_shown_by_jupyter_without_a_picture(tone) -> None:
-    player = tone().play()
-    assert player._repr_html_() == player.html
-    assert "<svg" not in player.html
+def test_play_is_shown_by_jupyter_as_a_bare_recording_is(tone) -> None:
+    sound = tone()
+    player = sound.play()
+    assert player._repr_html_() == player.html == sound._repr_html_()
+    assert "<svg" not in Player(sound, waveform=False).html
+
+
+def test_it_is_normalised_only_when_asked(tone) -> None:
+    quiet = tone(440, peak=0.01)
+    player = quiet.play(normalise=True)
+    _, sound = heard(player.html)
+    assert peak_dbfs(sound) == pytest.approx(-1, abs=0.01)
+    assert "normalised by +39.0 dB" in player.html
+    assert "peak -40.0 dBFS" in player.html
+    assert "+0.0 dB" in Recording(np.zeros(800), 8000).play(normalise=True).note
+
+
+def test_ten_players_of_half_a_minute_of_speech_stay_below_three_megabytes(speech_30s) -> None:
+    player = speech_30s.play()
+    assert 10 * len(player.html.encode()) < 3_000_000
+    _, sound = heard(player.html)
+    assert sound.duration == pytest.approx(speech_30s.duration, abs=0.01)
+    assert snr_db(speech_30s[5:8].resample(sound.sample_rate), sound[5:8]) > 10
+
+
+def test_the_script_cannot_end_early_and_stands_alone() -> None:
+    html = Recording(np.zeros(800), 8000)._repr_html_()
+    script = re.search(r"<script>(.*)</script>", html, re.DOTALL)
+    assert script
+    assert "</" not in script[1]
+    assert "import" not in script[1]
+    assert "fetch" not in script[1]
 
 
 def test_the_picture_has_the_extremes_and_the_gaps() -> None:
