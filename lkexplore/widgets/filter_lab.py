@@ -2,64 +2,68 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
+import asyncio
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-import ipywidgets
+import anywidget
 import numpy as np
 
-from .. import filters
-from ..errors import FilterError
+from ..errors import FilterError, LkExploreError, SoundError, TrackNotFound
 from ..filters import Filter, as_filter
 from ..recording import Recording
 from ..sound import Sound, as_recording
-from .sliders import slider
+from . import lab_work
+from .brush import Selection, selection_of
+from .choices import CHOICES
+from .code import code_of
+from .fallback import WithPicture, close_earlier
+from .lab_picture import lab_picture
+from .lab_room import LabRoom, as_room
+from .newest import Newest
+from .page import module, style
+from .sliders import described
+from .spare import Spare
 
 if TYPE_CHECKING:
+    from livekit import rtc
     from matplotlib.figure import Figure
+
+    from ..live import Live
+    from ..room import Room
 
 __all__ = ["FilterLab"]
 
-_CHOICES: dict[str, Callable[[], Filter]] = {
-    "bandpass": lambda: filters.bandpass(300, 3400),
-    "lowpass": lambda: filters.lowpass(3400),
-    "highpass": lambda: filters.highpass(120),
-    "bandstop": lambda: filters.bandstop(500, 2000),
-    "FIR lowpass": lambda: filters.fir_lowpass(3400),
-    "notch": lambda: filters.notch(50),
-    "dehum": lambda: filters.dehum(50),
-    "peaking": lambda: filters.peaking(1000, 6),
-    "low shelf": lambda: filters.low_shelf(200, 6),
-    "high shelf": lambda: filters.high_shelf(3000, 6),
-    "graphic EQ": filters.graphic_eq,
-    "denoise": filters.denoise,
-    "gate": filters.gate,
-    "compressor": filters.compressor,
-    "limiter": lambda: filters.limiter(-12),
-    "echo": filters.echo,
-    "gain": lambda: filters.gain(0),
-}
-_RESPONSE_POINTS = 600
-_FLOOR_DB = -80
+_OWN = "yours"
+_RATE = 48_000
 
 
-class FilterLab(ipywidgets.VBox):  # type: ignore[misc]
+class FilterLab(WithPicture, anywidget.AnyWidget):
     """Sliders for a filter, with its response and a sound before and after it.
 
     Parameters
     ----------
-    sound : Recording or (samples, sample_rate)
-        What to try the filter on.
+    sound : Recording, (samples, sample_rate), Room or rtc.Room
+        What to try the filter on. Of a room, the last seconds of someone; if the room keeps
+        none, they are recorded first, and shown when they are there.
     filter : Filter, optional
-        What to begin with; otherwise one is chosen from a list.
+        What to begin with; otherwise a bandpass. Used as it is, not copied.
+    identity : str, optional
+        Of a room: whose sound; by default of who is heard first.
+    seconds : float
+        Of a room: how much sound.
 
     Attributes
     ----------
     filter : Filter
-        The filter as the sliders have it now: use it in the next cell, or live.
+        The filter as the sliders have it now: use it in the next cell, or live. Another can be
+        put in its place.
     before, after : Recording
         The sound, and what the filter makes of it.
+    selection : Selection or None
+        The box that is drawn on the spectrogram before.
+    live : Live or None
+        What runs by the button "run live", in a room.
 
     Raises
     ------
@@ -70,90 +74,323 @@ class FilterLab(ipywidgets.VBox):  # type: ignore[misc]
 
     Notes
     -----
-    Taught in ``notebooks/01_quickstart.ipynb``.
+    Drag a box on the spectrogram before (or press Enter on it and use the arrow keys) to select
+    times and frequencies. A longer sound than a minute is played in part. Parameters that are
+    set in Python show in the page after `refresh`. Taught in ``notebooks/01_quickstart.ipynb``.
 
     Examples
     --------
     >>> lab = lk.FilterLab(voice)                    # doctest: +SKIP
     >>> clean = voice | lab.filter                   # doctest: +SKIP
+    >>> print(lab.code)                              # doctest: +SKIP
     """
 
-    def __init__(self, sound: Sound, filter: Filter | None = None) -> None:
-        self.before = as_recording(sound)
-        self._choice = ipywidgets.Dropdown(
-            options=list(_CHOICES), description="filter", style={"description_width": "12em"}
-        )
-        self._sliders = ipywidgets.VBox()
-        self._message = ipywidgets.HTML()
-        self._picture = ipywidgets.Image(
-            format="png", layout=ipywidgets.Layout(max_width="100%", object_fit="contain")
-        )
-        self._players = ipywidgets.HBox()
+    _esm = module("colours.js", "sound.js", "drawing.js", "marquee.js", "lab.js")
+    _css = style("common.css", "lab.css")
+
+    def __init__(
+        self,
+        sound: Sound | Room | rtc.Room,
+        filter: Filter | None = None,
+        *,
+        identity: str | None = None,
+        seconds: float = 5.0,
+    ) -> None:
+        room = as_room(sound)
+        self.before = as_recording(sound) if room is None else _silence()  # type: ignore[arg-type]
+        self._whole = self.before
+        self._own = None if filter is None else as_filter(filter)
+        self._chosen = "bandpass" if self._own is None else _OWN
+        self._filter = CHOICES["bandpass"]() if self._own is None else self._own
+        self._filter.sample_rate = self.before.sample_rate
+        self._after: tuple[Any, Recording] | None = None
+        self.selection: Selection | None = None
+        self._work, self._ended, self._looking = Newest(), False, False
+        self._failure = ""
+        self._room: LabRoom | None = None
+        self._coming: Future[Any] | None = None
         super().__init__()
-        self._choice.observe(lambda change: self._use(_CHOICES[change["new"]]()), names="value")
-        chosen = _CHOICES["bandpass"]() if filter is None else as_filter(filter)
-        head = [self._choice] if filter is None else []
-        self._before_player = _player("before", self.before)
-        self.children = [*head, self._sliders, self._message, self._picture, self._players]
-        self._use(chosen)
+        self._spare = Spare(self._filter)
+        self._room = None if room is None else LabRoom(room, self._tell, self._fail)
+        if self._room is not None:
+            self._coming = self._room.begin(self._fetch(identity, seconds))
+        self.on_msg(self._asked)
+        close_earlier(self)
 
-    def _use(self, filter: Filter) -> None:
-        self.filter = filter
-        self.filter.sample_rate = self.before.sample_rate
-        self._sliders.children = [
-            slider(name, parameter, self._update, self._say)
-            for name, parameter in self.filter.parameters.items()
-        ]
-        self._update()
+    @property
+    def filter(self) -> Filter:
+        """The filter as the sliders have it now."""
+        return self._filter
 
-    def _say(self, text: str) -> None:
-        from html import escape
+    @filter.setter
+    def filter(self, filter: Filter) -> None:
+        self._take(as_filter(filter), _OWN)
 
-        self._message.value = f"<span style='color:#c62828'>{escape(text)}</span>" if text else ""
+    @property
+    def after(self) -> Recording:
+        """What the filter makes of the sound."""
+        state = self._state()
+        if self._after is None or self._after[0] != state:
+            self._after = state, self.before | self._fresh()
+        return self._after[1]
 
-    def _update(self) -> None:
-        """Follow a move: filter the sound again, and show it."""
+    @property
+    def live(self) -> Live | None:
+        """What runs live by the button."""
+        return None if self._room is None else self._room.live
+
+    @property
+    def code(self) -> str:
+        """Python that makes this filter; see the button "show code"."""
+        return code_of(self._filter)
+
+    def cut(self) -> Recording:
+        """Return the sound from the beginning of the selection to its end.
+
+        Returns
+        -------
+        Recording
+            All of it if nothing is selected.
+        """
+        return self.before if self.selection is None else self.selection.cut(self.before)
+
+    def select(self, start: float, end: float, low: float, high: float) -> Selection:
+        """Draw the box from here.
+
+        Parameters
+        ----------
+        start, end : float
+            Seconds.
+        low, high : float
+            Hz.
+
+        Raises
+        ------
+        SoundError
+            If nothing of the sound is within.
+        """
+        self.selection = selection_of((start, end, low, high), self.before)
+        self._post({"is": "selection", "box": list(self.selection)}, [])
+        return self.selection
+
+    async def ready(self, timeout: float = 30.0) -> FilterLab:
+        """Wait until a room's sound is there.
+
+        Raises
+        ------
+        TrackNotFound
+            If it has not come.
+        """
+        if self._coming is not None:
+            try:
+                async with asyncio.timeout(timeout):
+                    await asyncio.wrap_future(self._coming)
+            except TimeoutError:
+                pass
+            if not self._whole.identity:
+                why = self._failure or f"no sound came from the room within {timeout:g} s"
+                raise TrackNotFound(why)
+        return self
+
+    def refresh(self) -> None:
+        """Show what was set in Python, such as ``lab.filter.high = 3000``."""
+        self._send_controls()
+        self._show(0)
+
+    def close(self) -> None:
+        """Stop everything that the lab does, and take it away."""
+        # Also called of what could not be made at all.
+        if "_work" not in vars(self):
+            return
+        self._ended = True
+        self._work.stop()
+        if self._room is not None:
+            self._room.begin(self._room.end())
+        super().close()
+
+    def picture(self) -> Figure:
+        """Return the lab as a figure."""
+        return lab_picture(self.before, self.after, self._fresh())
+
+    # The filter
+
+    def _take(self, filter: Filter, name: str) -> None:
+        filter.sample_rate = self.before.sample_rate
+        spare = Spare(filter)
+        if name == _OWN:
+            self._own = filter
+        self._filter, self._spare, self._chosen = filter, spare, name
+        live = self.live
+        if live is not None:
+            live.filter = filter
+        self._send_controls()
+        self._show(0)
+
+    def _fresh(self) -> Filter:
+        """Return a copy with the present values, not of what may be at work live."""
+        return self._spare.fresh(self.before.sample_rate)
+
+    def _state(self) -> Any:
+        values = tuple(one.value for one in self._filter.parameters.values())
+        return id(self.before), id(self._filter), values
+
+    def _set(self, content: dict[str, Any]) -> None:
+        parameters = self._filter.parameters
         try:
-            self.after: Recording = self.before | self.filter
+            for name, value in content.get("values", {}).items():
+                if name in parameters:
+                    parameters[name].value = value
         except FilterError as error:
-            self._say(str(error))
+            self._fail(str(error))
+            self._send_controls()
+        self._show(int(content.get("number", 0)))
+
+    def _choose(self, content: dict[str, Any]) -> None:
+        name = content.get("name")
+        if name == _OWN and self._own is not None:
+            self._take(self._own, _OWN)
+        elif name in CHOICES:
+            self._take(CHOICES[name](), name)
+
+    # The page
+
+    def _asked(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
+        """Do what the page asks for."""
+        acts = {
+            "look": self._look,
+            "set": self._set,
+            "choose": self._choose,
+            "brush": self._brush,
+            "hear": self._hear,
+            "band": self._band,
+            "cut": self._cut,
+            "whole": self._uncut,
+            "code": self._tell_code,
+            "save": self._save,
+            "people": self._tell_people,
+            "live": self._live,
+            "publish": self._publish,
+        }
+        act = acts.get(str(content.get("do")))
+        if act is None:
             return
-        self._say("")
-        buffer = io.BytesIO()
-        self._draw().savefig(buffer, format="png", dpi=80)
-        self._picture.value = buffer.getvalue()
-        self._players.children = [self._before_player, _player("after", self.after)]
-
-    def _draw(self) -> Figure:
-        from matplotlib.figure import Figure
-
-        from ..plot import spectrogram
-
-        figure = Figure(figsize=(12, 3.2), layout="constrained")
-        response, before, after = figure.subplots(1, 3)
-        self._draw_response(response)
-        for axis, title, sound in ((before, "before", self.before), (after, "after", self.after)):
-            spectrogram(sound, axis, title=title)
-        return figure
-
-    def _draw_response(self, axis: Any) -> None:
-        nyquist = self.before.sample_rate / 2
-        hz = np.geomspace(20, nyquist, _RESPONSE_POINTS)
         try:
-            size = np.abs(self.filter.response(hz))
-        except FilterError:
-            axis.text(0.5, 0.5, "no frequency response:\nnot known to be linear", ha="center")
-            axis.set_axis_off()
+            act(content)
+        except LkExploreError as error:
+            self._fail(str(error))
+
+    def _post(self, message: dict[str, Any], buffers: list[bytes]) -> None:
+        if not self._ended:
+            self.send(message, buffers)
+
+    def _tell(self, text: str) -> None:
+        self._post({"is": "told", "text": text}, [])
+        self._tell_people({})
+
+    def _fail(self, text: str) -> None:
+        # A page that is shown only later is to know it, too.
+        self._failure = "" if self._looking else text
+        self._post({"is": "error", "text": text}, [])
+
+    def _look(self, _content: dict[str, Any]) -> None:
+        self._looking = True
+        self._send_controls()
+        if self._failure:
+            self._fail(self._failure)
+        self._tell_people({})
+        lab_work.send_before(self._post, self.before)
+        if self.selection is not None:
+            self._post({"is": "selection", "box": list(self.selection)}, [])
+        self._show(0)
+
+    def _send_controls(self) -> None:
+        names = [_OWN, *CHOICES] if self._own is not None else list(CHOICES)
+        told: dict[str, Any] = {"is": "controls", "choices": names, "chosen": self._chosen}
+        told |= {"sliders": described(self._filter.parameters), "name": repr(self._filter)}
+        told |= {"half": self.before.sample_rate / 2, "cut": self.before is not self._whole}
+        told |= {"id": self.model_id}
+        self._post(told, [])
+
+    def _show(self, number: int) -> None:
+        """Have the filter shown, unless nobody looks."""
+        if not self._looking:
             return
-        axis.semilogx(hz, 20 * np.log10(np.maximum(size, 10 ** (_FLOOR_DB / 20))))
-        axis.set(xlabel="frequency (Hz)", ylabel="gain (dB)", xlim=(20, nyquist))
-        axis.set_title("response", loc="left", fontsize="medium")
-        axis.set_ylim(bottom=_FLOOR_DB)
-        axis.grid(alpha=0.3)
+        state = self._state()
+
+        def done(after: Recording) -> None:
+            self._after = state, after
+
+        task = lab_work.Task(self.before, self._fresh(), number, self._post, done, self.renew_still)
+        self._work.submit(lambda stale: lab_work.run(task, stale))
+
+    # The selection
+
+    def _brush(self, content: dict[str, Any]) -> None:
+        box = content.get("box")
+        self.selection = None if box is None else selection_of(box, self.before)
+
+    def _chosen_box(self) -> Selection:
+        if self.selection is None:
+            raise SoundError("nothing is selected: drag a box on the spectrogram before")
+        return self.selection
+
+    def _hear(self, _content: dict[str, Any]) -> None:
+        lab_work.send_sound(self._post, "selection", self._chosen_box().sound(self.before))
+
+    def _band(self, content: dict[str, Any]) -> None:
+        inverse = bool(content.get("inverse"))
+        self._take(self._chosen_box().band(inverse), "bandstop" if inverse else "bandpass")
+
+    def _cut(self, _content: dict[str, Any]) -> None:
+        self._use(self._chosen_box().cut(self.before))
+
+    def _uncut(self, _content: dict[str, Any]) -> None:
+        self._use(self._whole)
+
+    def _use(self, before: Recording) -> None:
+        self.before, self.selection = before, None
+        self._filter.sample_rate = before.sample_rate
+        self._post({"is": "selection", "box": None}, [])
+        if self._looking:
+            self._look({})
+
+    # Out of the lab
+
+    def _tell_code(self, _content: dict[str, Any]) -> None:
+        self._post({"is": "code", "text": self.code}, [])
+
+    def _save(self, content: dict[str, Any]) -> None:
+        path = str(content.get("path") or "filtered.flac")
+        self.after.save(path)
+        self._tell(f"saved as {path}")
+
+    def _tell_people(self, _content: dict[str, Any]) -> None:
+        if self._room is None:
+            return
+        told: dict[str, Any] = {"is": "people", "people": self._room.people()}
+        live = self._room.live
+        told |= {"live": None if live is None else live.name}
+        told |= {"playing": self._room.playback is not None}
+        self._post(told, [])
+
+    def _live(self, content: dict[str, Any]) -> None:
+        room, who = self._in_room(), str(content.get("identity") or "")
+        room.begin(room.run_live(who, self._filter) if who else room.end_live())
+
+    def _publish(self, content: dict[str, Any]) -> None:
+        room = self._in_room()
+        room.begin(room.end_playback() if content.get("stop") else room.publish(self.after))
+
+    def _in_room(self) -> LabRoom:
+        if self._room is None:
+            raise TrackNotFound("this lab has no room: make it by lk.FilterLab(room)")
+        return self._room
+
+    async def _fetch(self, identity: str | None, seconds: float) -> None:
+        self._whole = found = await self._in_room().sound(identity, seconds)
+        self._use(found)
+        self._tell(f"{found.duration:.1f} s of {found.identity}")
 
 
-def _player(title: str, sound: Recording) -> ipywidgets.HTML:
-    return ipywidgets.HTML(
-        f"<b>{title}</b>{sound.play(max_bytes=400_000).html}",
-        layout=ipywidgets.Layout(width="50%"),
-    )
+def _silence() -> Recording:
+    return Recording(np.zeros((1, _RATE // 2), np.float32), _RATE)
