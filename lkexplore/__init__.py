@@ -54,7 +54,10 @@ if TYPE_CHECKING:
     from .video import capture_image as capture_image
     from .video import record_av as record_av
     from .video import record_video as record_video
-    from .widgets import FilterLab as FilterLab
+    from .widgets.browser_participant import BrowserParticipant as BrowserParticipant
+    from .widgets.filter_lab import FilterLab as FilterLab
+    from .widgets.recorder_panel import RecorderPanel as RecorderPanel
+    from .widgets.scope import Scope as Scope
 
 __version__ = "0.1.0"
 
@@ -89,22 +92,28 @@ _HOMES = {
     "VideoFrames": "video",
     "VideoRecording": "video",
     "Room": "room",
+    "RecorderPanel": "widgets.recorder_panel",
+    "Scope": "widgets.scope",
     "LkExploreError": "errors",
-    "FilterLab": "widgets",
+    "BrowserParticipant": "widgets.browser_participant",
+    "FilterLab": "widgets.filter_lab",
 }
 
 __all__ = [
+    "BrowserParticipant",
     "Check",
     "Comparison",
     "Concealment",
     "FilterLab",
     "Gap",
     "LkExploreError",
+    "RecorderPanel",
     "Recording",
     "Recordings",
     "Room",
     "SavedRecording",
     "SavedVideo",
+    "Scope",
     "Timing",
     "VideoFrame",
     "VideoFrames",

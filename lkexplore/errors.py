@@ -53,3 +53,7 @@ class ImpairmentError(LkExploreError, ValueError):
 
 class MissingExtra(LkExploreError, ImportError):
     """An optional package that is not installed, or cannot be loaded."""
+
+
+class MissingBundle(LkExploreError, ImportError):
+    """The widgets' part for the browser, which the package's build makes, is not there."""

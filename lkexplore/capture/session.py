@@ -139,12 +139,17 @@ class RecordingSession(Awaitable[Recordings[Any]]):
         """Wait for its end, without progress bar or recordings."""
         await asyncio.wait([self._task])
 
+    @property
+    def recordings(self) -> Recordings[Any]:
+        """What is finished so far; all of it once it is over."""
+        parts = dict(self._parts)
+        return Recordings({key: part.recording for key, part in parts.items() if part.recording})
+
     @on_media_loop
     async def _finished(self) -> Recordings[Any]:
         await asyncio.wait([self._task])
         self._task.result()
-        done = {key: part.recording for key, part in self._parts.items() if part.recording}
-        return Recordings(done)
+        return self.recordings
 
     def _report(self) -> None:
         problems, self._problems = self._problems, []

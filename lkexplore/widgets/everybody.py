@@ -1,0 +1,118 @@
+"""Following the audio tracks of a room as they come and go, for widgets that show them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Generic, Protocol, TypeVar
+
+from livekit import rtc
+
+from ..capture.feed import listen
+from ..errors import TrackNotFound
+from ..finding import Changes
+from ..tracks import Track, kind_of, track_view
+
+__all__ = ["Everybody", "Hearing"]
+
+LOOK_SECONDS = 0.5
+END_SECONDS = 2.0
+
+
+class Hearing(Protocol):
+    """What hears one track."""
+
+    def on_frame(self, frame: rtc.AudioFrame) -> None:
+        """Take note of a frame, on the media loop."""
+
+
+H = TypeVar("H", bound=Hearing)
+
+
+class Everybody(Generic[H]):
+    """Has something hear each audio track that is there.
+
+    Parameters
+    ----------
+    source : Room, rtc.Room, Track or rtc.Track
+        A room, or one audio track that is subscribed to.
+    identity : str or None
+        Only this participant's.
+    make : callable
+        Makes what hears a track, of our view of it.
+    most : int
+        Tracks that are heard at the same time.
+
+    Attributes
+    ----------
+    hearing : dict of str
+        What hears each track, by the track's sid.
+
+    Raises
+    ------
+    TrackNotFound
+        If `source` is neither a room nor an audio track.
+    """
+
+    def __init__(
+        self, source: Any, identity: str | None, make: Callable[[Track], H], *, most: int = 12
+    ) -> None:
+        self._room, self._only = _taken_apart(source)
+        self._identity, self._make, self._most = identity, make, most
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self.hearing: dict[str, H] = {}
+
+    async def follow(self) -> None:
+        """Follow until cancelled; on the media loop."""
+        with Changes(self._room) as changes:
+            try:
+                while True:
+                    self._compare()
+                    await changes.wait(LOOK_SECONDS)
+            finally:
+                for task in self._tasks.values():
+                    task.cancel()
+                if self._tasks:
+                    await asyncio.wait(self._tasks.values(), timeout=END_SECONDS)
+
+    def _compare(self) -> None:
+        there = {view.sid: (track, view) for track, view in self._tracks()}
+        for sid in [sid for sid in self.hearing if sid not in there]:
+            del self.hearing[sid]
+            self._tasks.pop(sid).cancel()
+        for sid, (track, view) in there.items():
+            if sid not in self.hearing and len(self.hearing) < self._most:
+                self.hearing[sid] = self._make(view)
+                self._tasks[sid] = asyncio.create_task(_listen(track, self.hearing[sid]))
+
+    def _tracks(self) -> list[tuple[rtc.Track, Track]]:
+        if self._room is None:
+            return [] if self._only is None else [self._only]
+        return [
+            (publication.track, track_view(publication, participant.identity))
+            for participant in list(self._room.remote_participants.values())
+            if self._identity in (None, participant.identity)
+            for publication in list(participant.track_publications.values())
+            if publication.track is not None and kind_of(publication) == "audio"
+        ]
+
+
+async def _listen(track: rtc.Track, hearing: Hearing) -> None:
+    async with listen(track, 2, hearing.on_frame):
+        await asyncio.Event().wait()
+
+
+def _taken_apart(source: Any) -> tuple[rtc.Room | None, tuple[rtc.Track, Track] | None]:
+    """Return the SDK's room, or one track of the SDK."""
+    if isinstance(source, rtc.Room):
+        return source, None
+    if isinstance(source, Track) and source.rtc is not None and source.kind == "audio":
+        return None, (source.rtc, source)
+    if isinstance(source, rtc.Track) and kind_of(source) == "audio":
+        return None, (source, Track(source.sid, source.name, "audio", "unknown", False, "", ""))
+    room = getattr(source, "rtc", None)
+    if isinstance(room, rtc.Room):
+        return room, None
+    raise TrackNotFound(
+        f"{source!r} cannot be listened to: give a room, or an audio track that is subscribed to"
+    )

@@ -1,0 +1,213 @@
+// A live waveform, spectrogram and level meter of every track.
+
+const COLUMNS_A_SECOND = 100;
+const BINS = 128;
+const LOWEST_HZ = 50;
+const HIGHEST_HZ = 20000;
+const WAVE_HEIGHT = 72;
+const FLOOR_DB = -60;
+const HOLD_MS = 1500;
+const FALL_DB_A_SECOND = 20;
+const SEEN_MS = 1000;
+const SILENCE_MS = 2000;
+const TICKS_HZ = [100, 1000, 10000];
+
+const COLOURS = colourTable();
+
+function element(tag, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}
+
+class Meter {
+  constructor() {
+    this.bar = element("div", { className: "lkx-meter-bar" });
+    this.mark = element("div", { className: "lkx-meter-mark" });
+    this.text = element("span", { className: "lkx-meter-text" });
+    this.root = element("div", { className: "lkx-meter" }, this.bar, this.mark);
+    this.root.setAttribute("role", "meter");
+    this.root.setAttribute("aria-valuemin", FLOOR_DB);
+    this.root.setAttribute("aria-valuemax", 0);
+    this.held = FLOOR_DB;
+    this.since = 0;
+  }
+
+  show(rms, peak, now) {
+    const share = (db) => Math.min(1, Math.max(0, 1 - db / FLOOR_DB));
+    if (peak >= this.held) {
+      this.held = peak;
+      this.since = now;
+    } else if (now - this.since > HOLD_MS) {
+      this.held = Math.max(peak, this.held - (FALL_DB_A_SECOND * (now - this.last)) / 1000);
+    }
+    this.last = now;
+    this.bar.style.width = `${100 * share(rms)}%`;
+    this.mark.style.left = `${100 * share(this.held)}%`;
+    this.mark.classList.toggle("lkx-over", this.held > -0.1);
+    this.text.textContent = `${rms.toFixed(0)} dBFS, peak ${this.held.toFixed(0)}`;
+    this.root.setAttribute("aria-valuenow", rms);
+  }
+}
+
+// One track: what is old moves to the left, what is new comes in at the right.
+class Lane {
+  constructor(id, label, seconds, capture) {
+    this.width = Math.round(seconds * COLUMNS_A_SECOND);
+    this.meter = new Meter();
+    this.wave = element("canvas", { width: this.width, height: WAVE_HEIGHT, className: "lkx-wave" });
+    this.fall = element("canvas", { width: this.width, height: BINS, className: "lkx-fall" });
+    for (const [canvas, what] of [[this.wave, "waveform"], [this.fall, "spectrogram"]]) {
+      canvas.tabIndex = 0;
+      canvas.title = `click to capture the last ${seconds} s of ${label}`;
+      canvas.setAttribute("role", "button");
+      canvas.setAttribute("aria-label", `${what} of ${label}: ${canvas.title}`);
+      canvas.onclick = () => capture(id);
+      canvas.onkeydown = (event) => event.key === "Enter" && capture(id);
+    }
+    const ticks = TICKS_HZ.map((hz) => {
+      const up = Math.log(hz / LOWEST_HZ) / Math.log(HIGHEST_HZ / LOWEST_HZ);
+      const tick = element("span", { textContent: hz < 1000 ? `${hz} Hz` : `${hz / 1000} kHz` });
+      tick.style.bottom = `${100 * up}%`;
+      return tick;
+    });
+    this.root = element(
+      "div",
+      { className: "lkx-lane" },
+      element("div", { className: "lkx-row" }, element("b", { textContent: label }), this.meter.root, this.meter.text),
+      this.wave,
+      element("div", { className: "lkx-under" }, this.fall, element("div", { className: "lkx-hz" }, ...ticks)),
+      element("div", { className: "lkx-time" }, element("span", { textContent: `-${seconds} s` }), element("span", { textContent: "now" })),
+    );
+    this.clear();
+  }
+
+  clear() {
+    const style = getComputedStyle(document.body);
+    this.ink = style.getPropertyValue("--jp-brand-color1").trim() || "#1976d2";
+    const wave = this.wave.getContext("2d");
+    wave.clearRect(0, 0, this.width, WAVE_HEIGHT);
+    const fall = this.fall.getContext("2d");
+    fall.fillStyle = "rgb(0 0 4)";
+    fall.fillRect(0, 0, this.width, BINS);
+  }
+
+  add(count, envelope, spectrum) {
+    count = Math.min(count, this.width);
+    const left = this.width - count;
+    const wave = this.wave.getContext("2d");
+    wave.globalCompositeOperation = "copy";
+    wave.drawImage(this.wave, -count, 0);
+    wave.globalCompositeOperation = "source-over";
+    wave.fillStyle = this.ink;
+    const middle = WAVE_HEIGHT / 2;
+    for (let n = 0; n < count; n++) {
+      const top = middle - (envelope[2 * n + 1] / 128) * middle;
+      const bottom = middle - (envelope[2 * n] / 128) * middle;
+      wave.fillRect(left + n, top, 1, Math.max(1, bottom - top));
+    }
+    const fall = this.fall.getContext("2d");
+    fall.drawImage(this.fall, -count, 0);
+    const image = fall.createImageData(count, BINS);
+    const pixels = new Uint32Array(image.data.buffer);
+    for (let n = 0; n < count; n++)
+      for (let bin = 0; bin < BINS; bin++)
+        pixels[(BINS - 1 - bin) * count + n] = COLOURS[spectrum[n * BINS + bin]];
+    fall.putImageData(image, left, 0);
+  }
+}
+
+class Picture {
+  constructor(model, el) {
+    this.model = model;
+    this.lanes = new Map();
+    this.heard = performance.now();
+    this.pause = element("button", { type: "button", title: "The sound is kept meanwhile" });
+    this.pause.onclick = () => {
+      model.set("paused", !model.get("paused"));
+      model.save_changes();
+    };
+    this.status = element("span");
+    this.status.setAttribute("role", "status");
+    this.place = element("div", { className: "lkx-lanes" });
+    this.root = element("div", { className: "lkx lkx-scope" }, element("div", { className: "lkx-row" }, this.pause, this.status), this.place);
+    el.append(this.root);
+    this.shows = () => {
+      const paused = model.get("paused");
+      this.pause.textContent = paused ? "Go on" : "Pause";
+      this.pause.setAttribute("aria-pressed", String(paused));
+    };
+    this.hears = (message, buffers) => this.hear(message, buffers);
+    model.on("change:paused", this.shows);
+    model.on("msg:custom", this.hears);
+    this.shows();
+    this.looking = setInterval(() => this.look(), SEEN_MS);
+    model.send({ seen: true });
+  }
+
+  // Tell the kernel that somebody looks, and the person when the kernel does not answer.
+  look() {
+    if (!document.hidden) this.model.send({ seen: true });
+    const quiet = performance.now() - this.heard;
+    if (quiet > SILENCE_MS) this.say(`nothing from the kernel for ${Math.round(quiet / 1000)} s: it may be stopped, or hold the interpreter`);
+    else if (this.complained) this.say("");
+    this.complained = quiet > SILENCE_MS;
+  }
+
+  say(text) {
+    this.status.textContent = text;
+  }
+
+  hear(message, buffers) {
+    if (message.captured) this.say(`captured ${message.captured}`);
+    if (!message.lanes) return;
+    const now = performance.now();
+    this.heard = now;
+    this.follow(message.lanes);
+    if (!message.lanes.length && !this.complained) this.say("nobody is heard yet");
+    let next = 0;
+    for (const told of message.lanes) {
+      if (!told.columns) continue;
+      const envelope = bytes(Int8Array, buffers[next++]);
+      const spectrum = bytes(Uint8Array, buffers[next++]);
+      if (this.model.get("paused")) continue;
+      const lane = this.lanes.get(told.id);
+      lane.add(told.columns, envelope, spectrum);
+      lane.meter.show(told.rms, told.peak, now);
+    }
+  }
+
+  follow(told) {
+    const there = new Set(told.map((one) => one.id));
+    for (const [id, lane] of this.lanes) {
+      if (there.has(id)) continue;
+      lane.root.remove();
+      this.lanes.delete(id);
+    }
+    for (const { id, label } of told) {
+      if (this.lanes.has(id)) continue;
+      if (!this.lanes.size) this.say("");
+      const lane = new Lane(id, label, this.model.get("seconds"), (of) => this.model.send({ capture: of }));
+      this.lanes.set(id, lane);
+      this.place.append(lane.root);
+    }
+  }
+
+  end() {
+    clearInterval(this.looking);
+    this.model.off("change:paused", this.shows);
+    this.model.off("msg:custom", this.hears);
+    this.root.remove();
+  }
+}
+
+function bytes(Kind, view) {
+  return new Kind(view.buffer, view.byteOffset, view.byteLength);
+}
+
+function render({ model, el }) {
+  const picture = new Picture(model, el);
+  return () => picture.end();
+}
+
+export default { render };

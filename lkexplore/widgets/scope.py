@@ -1,0 +1,149 @@
+"""A live picture of what is heard: waveform, spectrogram and level of every track."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import traitlets
+from livekit import rtc
+
+from ..errors import SoundError
+from ..live.busy import kernel
+from ..loop import MediaUse, media_loop
+from ..recording import Recording
+from ..tracks import Track
+from .everybody import Everybody
+from .page import module, style
+from .scope_lane import Lane
+
+if TYPE_CHECKING:
+    from ..room import Room
+
+__all__ = ["Scope"]
+
+FRAMES_A_SECOND = 30
+LONGEST = 60.0
+UNSEEN_SECONDS = 5.0
+"""A page tells every second that it looks; when it has not for so long, nothing is sent."""
+
+
+class Scope(anywidget.AnyWidget):
+    """A live waveform, spectrogram and level meter of each track, 30 pictures a second.
+
+    Parameters
+    ----------
+    source : Room, rtc.Room, Track or rtc.Track
+        What to show: everybody in a room as they come and go, or one audio track.
+    identity : str, optional
+        Show this participant of the room only.
+    seconds : float
+        How much the picture holds, 1 to 60 s; the same is kept for `capture`.
+
+    Attributes
+    ----------
+    captures : list of Recording
+        What was captured by a click, the newest last.
+    paused : bool
+        Whether the picture stands still; sound is kept meanwhile.
+
+    Raises
+    ------
+    TrackNotFound
+        If `source` is neither a room nor an audio track.
+    SoundError
+        If `seconds` is out of its range.
+
+    Notes
+    -----
+    It is drawn from the media thread: a cell that computes does not stop it. Up to 12 tracks are
+    shown. Levels are dBFS of the last thirtieth of a second; peaks are held for 1.5 s. Frequencies
+    go from 50 Hz to 20 kHz, in even steps of pitch (Hann windows of 43 ms).
+    Taught in ``notebooks/03_waveforms_and_spectrograms.ipynb``.
+
+    Examples
+    --------
+    >>> lk.Scope(room)                                     # doctest: +SKIP
+    >>> scope = lk.Scope(room, "alice", seconds=5)         # doctest: +SKIP
+    >>> scope.capture()["alice"].plot()                    # doctest: +SKIP
+    """
+
+    _esm = module("colours.js", "scope.js")
+    _css = style("common.css", "scope.css")
+
+    paused = traitlets.Bool(False).tag(sync=True)
+    seconds = traitlets.Float(8.0).tag(sync=True)
+
+    def __init__(
+        self,
+        source: Room | rtc.Room | Track | rtc.Track,
+        identity: str | None = None,
+        *,
+        seconds: float = 8.0,
+    ) -> None:
+        if not 1 <= seconds <= LONGEST:
+            raise SoundError(f"seconds={seconds!r} cannot be: give 1 to {LONGEST:g} s")
+        self._everybody = Everybody(source, identity, lambda view: Lane(view, seconds))
+        self.captures: list[Recording] = []
+        self._seen = 0.0
+        super().__init__(seconds=float(seconds))
+        self.on_msg(self._heard)
+        kernel.watch()
+        self._loop = media_loop()
+        self._use = MediaUse()
+        self._running = asyncio.run_coroutine_threadsafe(self._run(), self._loop)
+
+    def capture(self) -> dict[str, Recording]:
+        """Return what the picture shows as sound, by identity (or name, or track)."""
+        lanes = list(self._everybody.hearing.values())
+        return {lane.label: lane.last() for lane in lanes}
+
+    def close(self) -> None:
+        """Stop listening and take the picture away."""
+        self._running.cancel()
+        self._use.end()
+        super().close()
+
+    def _heard(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
+        """Hear what the page says."""
+        self._seen = time.monotonic()
+        lane = self._everybody.hearing.get(str(content.get("capture", "")))
+        if lane is not None:
+            self.captures.append(lane.last())
+            taken = f"{self.captures[-1].duration:.1f} s of {lane.label}"
+            self.send({"captured": f"{taken}: .captures[{len(self.captures) - 1}]"})
+
+    async def _run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._everybody.follow())
+            tasks.create_task(self._draw())
+
+    async def _draw(self) -> None:
+        """Send what is new, thirty times a second, while somebody looks."""
+        due = time.monotonic()
+        while True:
+            due = max(due + 1 / FRAMES_A_SECOND, time.monotonic())
+            await asyncio.sleep(due - time.monotonic())
+            now = time.monotonic()
+            # A busy kernel cannot hear the page.
+            if now - self._seen > UNSEEN_SECONDS + kernel.busy_for(now):
+                continue
+            self._send_news()
+
+    def _send_news(self) -> None:
+        lanes: list[dict[str, Any]] = []
+        buffers: list[bytes] = []
+        for sid, lane in list(self._everybody.hearing.items()):
+            news = lane.news()
+            told: dict[str, Any] = {"id": sid, "label": lane.label, "columns": 0}
+            if news is not None:
+                told |= {
+                    "columns": len(news.envelope),
+                    "rms": round(news.rms_dbfs, 1),
+                    "peak": round(news.peak_dbfs, 1),
+                }
+                buffers += [news.envelope.tobytes(), news.spectrum.tobytes()]
+            lanes.append(told)
+        self.send({"lanes": lanes}, buffers)

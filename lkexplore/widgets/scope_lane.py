@@ -1,0 +1,138 @@
+"""What a scope shows of one track: envelope, spectrum and level of every 10 ms."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+import numpy as np
+from livekit import rtc
+from numpy.typing import NDArray
+
+from ..capture.clock import STREAM_RATE
+from ..recording import Recording
+from ..tracks import Track
+
+__all__ = ["BINS", "COLUMNS_A_SECOND", "Lane", "News", "bin_edges_hz"]
+
+COLUMNS_A_SECOND = 100
+BINS = 128
+LOWEST_HZ, HIGHEST_HZ = 50.0, 20_000.0
+FLOOR_DB = -100.0
+
+_HOP = STREAM_RATE // COLUMNS_A_SECOND
+_WINDOW = 2048
+_MOST_COLUMNS = 2 * COLUMNS_A_SECOND
+_UNASKED = 100
+_DIVISOR = 32768.0
+
+
+class News(NamedTuple):
+    """What is new of one track.
+
+    Attributes
+    ----------
+    envelope : ndarray of int8, shape (columns, 2)
+        Least and greatest sample, 127 being full scale.
+    spectrum : ndarray of uint8, shape (columns, BINS)
+        From the lowest frequency up, -100 dBFS being 0 and 0 dBFS 255.
+    rms_dbfs, peak_dbfs : float
+        Of all of it, not below -100.
+    """
+
+    envelope: NDArray[np.int8]
+    spectrum: NDArray[np.uint8]
+    rms_dbfs: float
+    peak_dbfs: float
+
+
+def bin_edges_hz() -> NDArray[np.float64]:
+    """Return the edges of the bins, shape (BINS + 1,): even steps of pitch."""
+    return np.geomspace(LOWEST_HZ, HIGHEST_HZ, BINS + 1)
+
+
+class Lane:
+    """Collects a track's frames, and says what is new when asked.
+
+    Parameters
+    ----------
+    view : Track
+        Whose it is.
+    seconds : float
+        How much sound to keep for `last`.
+    """
+
+    def __init__(self, view: Track, seconds: float) -> None:
+        self.view = view
+        self._recent: deque[NDArray[np.int16]] = deque()
+        self._held, self._most = 0, round(seconds * STREAM_RATE)
+        self._new: deque[NDArray[np.int16]] = deque(maxlen=_UNASKED)
+        self._rest = np.zeros(0, np.int16)
+        self._past = np.zeros(_WINDOW - _HOP, np.int16)
+        self._window = (np.hanning(_WINDOW) * (2 / _WINDOW) / _DIVISOR * 2).astype(np.float32)
+        places = bin_edges_hz() * (_WINDOW / STREAM_RATE)
+        self._starts = np.minimum(places[:-1].astype(int), _WINDOW // 2)
+
+    @property
+    def label(self) -> str:
+        """What to call it: whose it is, or its name."""
+        return self.view.identity or self.view.name or self.view.sid
+
+    def on_frame(self, frame: rtc.AudioFrame) -> None:
+        """Take note of a frame, on the media loop."""
+        raw = np.frombuffer(frame.data, np.int16).reshape(-1, frame.num_channels)
+        mono = raw[:, 0].copy() if raw.shape[1] == 1 else (raw.sum(1, dtype=np.int32) >> 1)
+        samples = mono.astype(np.int16)
+        self._new.append(samples)
+        self._recent.append(samples)
+        self._held += samples.size
+        while self._held - self._recent[0].size >= self._most:
+            self._held -= self._recent.popleft().size
+
+    def news(self) -> News | None:
+        """Return what has come since the last call, None if that is less than a column."""
+        samples = np.concatenate([self._rest, *self._new])
+        self._new.clear()
+        count = min(samples.size // _HOP, _MOST_COLUMNS)
+        if not count:
+            self._rest = samples
+            return None
+        # More than is shown at once comes only when nobody has asked for long.
+        samples = samples[-(samples.size % _HOP + count * _HOP) :]
+        samples, self._rest = samples[: count * _HOP], samples[count * _HOP :]
+        blocks = samples.reshape(count, _HOP)
+        envelope = np.stack((blocks.min(1), blocks.max(1)), 1) >> 8
+        joined = np.concatenate((self._past, samples))
+        self._past = joined[joined.size - self._past.size :]
+        floats = samples.astype(np.float32) / np.float32(_DIVISOR)
+        return News(
+            envelope.astype(np.int8),
+            self._spectrum(joined, count),
+            _decibel(float(np.sqrt(np.mean(floats**2)))),
+            _decibel(float(np.abs(floats).max())),
+        )
+
+    def _spectrum(self, joined: NDArray[np.int16], count: int) -> NDArray[np.uint8]:
+        from scipy.fft import rfft
+
+        windows = np.lib.stride_tricks.sliding_window_view(joined, _WINDOW)[::_HOP][:count]
+        power = np.abs(rfft(windows * self._window, axis=1)) ** 2
+        loudest = np.maximum.reduceat(power, self._starts, axis=1)
+        db = 10 * np.log10(np.maximum(loudest, 10 ** (FLOOR_DB / 10)))
+        steps = (db - FLOOR_DB) * (255 / -FLOOR_DB)
+        return np.clip(np.rint(steps), 0, 255).astype(np.uint8)
+
+    def last(self) -> Recording:
+        """Return the sound that is kept."""
+        samples = np.concatenate([np.zeros(0, np.int16), *tuple(self._recent)])[-self._most :]
+        return Recording.from_int16(
+            samples,
+            STREAM_RATE,
+            identity=self.view.identity or None,
+            track=self.view.sid,
+            name=self.view.name or None,
+        )
+
+
+def _decibel(amplitude: float) -> float:
+    return max(FLOOR_DB, 20 * float(np.log10(max(amplitude, 1e-9))))

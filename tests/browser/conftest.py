@@ -1,0 +1,60 @@
+"""Fixtures of the tests in a browser: one JupyterLab and one Chromium for all of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab import FLAGS, SIZE, Lab, Page, chromium, running_lab
+
+REQUIRED = "LKEXPLORE_TEST_BROWSER"
+
+
+def _without(why: str) -> None:
+    if os.environ.get(REQUIRED) == "required":
+        pytest.fail(f"{REQUIRED}=required, but {why}")
+    pytest.skip(f"{why}: install it to run the tests in a browser")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Give a headless Chromium."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        _without("Playwright for Python is not installed")
+    found = chromium()
+    if found is None:
+        _without("no chromium is on the path, and LKEXPLORE_TEST_CHROMIUM names none")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="session")
+def lab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Give a running JupyterLab."""
+    with running_lab(tmp_path_factory.mktemp("lab")) as started:
+        yield started
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Page]:
+    """Give a page of its own."""
+    context = browser.new_context(viewport=SIZE, permissions=["microphone", "camera"])
+    opened = Page(context.new_page())
+    yield opened
+    opened.end_kernels()
+    context.close()
+
+
+@pytest.fixture
+def pictures() -> Path:
+    """Give the folder in which a person can look at screenshots: test-output/."""
+    folder = Path(__file__).resolve().parents[2] / "test-output"
+    folder.mkdir(exist_ok=True)
+    return folder
