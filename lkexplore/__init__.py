@@ -54,6 +54,9 @@ if TYPE_CHECKING:
     from .video import capture_image as capture_image
     from .video import record_av as record_av
     from .video import record_video as record_video
+    from .widgets.ab_blind import ABX as ABX
+    from .widgets.ab_blind import abx as abx
+    from .widgets.ab_player import ab as ab
     from .widgets.browser_participant import BrowserParticipant as BrowserParticipant
     from .widgets.filter_lab import FilterLab as FilterLab
     from .widgets.recorder_panel import RecorderPanel as RecorderPanel
@@ -95,11 +98,15 @@ _HOMES = {
     "RecorderPanel": "widgets.recorder_panel",
     "Scope": "widgets.scope",
     "LkExploreError": "errors",
+    "ABX": "widgets.ab_blind",
     "BrowserParticipant": "widgets.browser_participant",
+    "ab": "widgets.ab_player",
+    "abx": "widgets.ab_blind",
     "FilterLab": "widgets.filter_lab",
 }
 
 __all__ = [
+    "ABX",
     "BrowserParticipant",
     "Check",
     "Comparison",
@@ -118,6 +125,8 @@ __all__ = [
     "VideoFrame",
     "VideoFrames",
     "VideoRecording",
+    "ab",
+    "abx",
     "as_frame_processor",
     "bots",
     "capture_frames",

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import anywidget
@@ -14,6 +15,7 @@ import traitlets
 from ..credentials import Credentials, Secret, claims_of
 from ..errors import LkExploreError, RoomClosed, TokenError, WaitTimeout
 from ..tracks import Participant
+from .fallback import WithPicture, close_earlier
 from .page import client, module, style
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ _LOOK_SECONDS = 0.05
 _Ready = str | Callable[[], str]
 
 
-class BrowserParticipant(anywidget.AnyWidget):
+class BrowserParticipant(WithPicture, anywidget.AnyWidget):
     """A panel with which the person at the notebook joins a room, with microphone and camera.
 
     Parameters
@@ -81,7 +83,7 @@ class BrowserParticipant(anywidget.AnyWidget):
     >>> voice = await room.record("me", 5)                   # doctest: +SKIP
     """
 
-    _esm = module("participant.js")
+    _esm = module("element.js", "participant.js")
     _css = style("common.css", "participant.css")
 
     state = traitlets.Unicode("waiting").tag(sync=True)
@@ -120,6 +122,7 @@ class BrowserParticipant(anywidget.AnyWidget):
         # What cannot be is told here, not when a button is pressed.
         self._token()
         self.on_msg(self._asked)
+        close_earlier(self)
 
     @property
     def room(self) -> Room:
@@ -171,6 +174,14 @@ class BrowserParticipant(anywidget.AnyWidget):
             return False
         return not self.microphone or any(track.kind == "audio" for track in found.tracks)
 
+    def still(self) -> str:
+        """Return what a saved notebook says in the panel's place, as HTML."""
+        return (
+            f'<div class="lkx-still lkx-still-{self.model_id}">A panel with which '
+            f"{escape(self.identity)} joins room {escape(self._room.name)} with the browser's "
+            "microphone: run the cell to use it.</div>"
+        )
+
     def join(self) -> None:
         """Press the button from here; the browser may ask the person for the microphone."""
         self.send({"do": "join"})
@@ -190,7 +201,7 @@ class BrowserParticipant(anywidget.AnyWidget):
 
     def _asked(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
         """Answer the page; nothing of an answer is part of the widget's state."""
-        answer: dict[str, Any] = {"to": content.get("number")}
+        answer: dict[str, Any] = {"to": content.get("number"), "still": self.model_id}
         buffers: list[bytes] | None = None
         try:
             if content.get("ask") == "library":

@@ -13,12 +13,17 @@ from livekit import rtc
 
 from ..capture.session import RecordingSession
 from ..errors import LkExploreError
-from ..loop import MediaUse, media_loop
+from ..loop import MediaUse
+from ..player import waveform_svg
 from ..recording import Recording
 from ..tracks import Track
+from .background import in_background
 from .everybody import Everybody
+from .fallback import WithPicture, close_earlier
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from ..room import Room
 
 __all__ = ["RecorderPanel"]
@@ -28,7 +33,7 @@ FLOOR_DB = -60.0
 PLAYER_BYTES = 250_000
 
 
-class RecorderPanel(ipywidgets.VBox):  # type: ignore[misc]
+class RecorderPanel(WithPicture, ipywidgets.VBox):  # type: ignore[misc]
     """Who is here and how loud; record and stop; and the recordings, to hear, name and save.
 
     Parameters
@@ -55,6 +60,8 @@ class RecorderPanel(ipywidgets.VBox):  # type: ignore[misc]
     >>> panel.recordings[-1].spectrogram()                # doctest: +SKIP
     """
 
+    _running: Future[None] | None = None
+
     def __init__(self, room: Room) -> None:
         self.recordings: list[Recording] = []
         self.session: RecordingSession | None = None
@@ -69,23 +76,36 @@ class RecorderPanel(ipywidgets.VBox):  # type: ignore[misc]
         self._cards = ipywidgets.VBox()
         self._rows: dict[str, _Row] = {}
         head = ipywidgets.HBox([self._record, self._clock, self._message])
-        super().__init__([head, self._people, self._cards])
+        self._shown = ipywidgets.HTML()
+        super().__init__([head, self._people, self._cards, self._shown])
+        self._shown.value = f"<style>.lkx-still-{self.model_id} {{display: none}}</style>"
+        close_earlier(self)
         self._everybody = Everybody(room, None, _Level)
         self._use = MediaUse()
-        self._loop = media_loop()
-        self._running = asyncio.run_coroutine_threadsafe(self._run(), self._loop)
+        self._running = in_background(self._run())
 
     def toggle(self) -> None:
         """Begin to record, or stop."""
         self._record.disabled = True
-        asyncio.run_coroutine_threadsafe(self._toggle(), self._loop)
+        in_background(self._toggle())
+
+    def still(self) -> str:
+        """Return what a saved notebook shows in the panel's place, as HTML: the recordings."""
+        cards = "".join(
+            f"<b>{escape(_title(one, number))}</b>{waveform_svg(one)}"
+            for number, one in enumerate(self.recordings)
+        )
+        words = cards or f"A panel that records room {escape(self._room.name)}: run the cell."
+        return f'<div class="lkx-still lkx-still-{self.model_id}">{words}</div>'
 
     def close(self) -> None:
         """Stop listening and recording, and take the panel away; the recordings stay."""
         if self.session is not None:
             self.session.stop()
-        self._running.cancel()
-        self._use.end()
+        # What could not be made is closed, too.
+        if self._running is not None:
+            self._running.cancel()
+            self._use.end()
         super().close()
 
     async def _toggle(self) -> None:
@@ -107,15 +127,17 @@ class RecorderPanel(ipywidgets.VBox):  # type: ignore[misc]
             self._record.disabled = False
 
     async def _keep(self, session: RecordingSession) -> None:
-        wanted = {row.identity for row in self._rows.values() if row.ticked.value}
-        found = await session
-        kept = [
-            one for key, one in found.items() if key[0] in wanted or key[0] not in self._heard()
-        ]
+        await session.ended()
+        rows = [row for row in self._rows.values() if not row.ticked.value]
+        left_out = {row.identity for row in rows}
+        kept = [one for key, one in session.recordings.items() if key[0] not in left_out]
+        first = len(self.recordings)
         self.recordings += kept
-        cards = [_Card(one, number) for number, one in enumerate(self.recordings)][-len(kept) :]
-        self._cards.children = [*reversed(cards if kept else []), *self._cards.children]
-        self._say("" if kept else "nothing was recorded: nobody ticked has been heard")
+        # Players are encoded: the sound of others does not wait for that.
+        made = [await asyncio.to_thread(_Card, one, first + n) for n, one in enumerate(kept)]
+        self._cards.children = [*reversed(made), *self._cards.children]
+        await asyncio.to_thread(self.renew_still)
+        self._say("" if kept else "nothing was recorded: nobody who is ticked was heard")
 
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -150,6 +172,7 @@ class _Level:
         self._peak = 0
 
     def on_frame(self, frame: rtc.AudioFrame) -> None:
+        """Take note of a frame, on the media loop."""
         samples = np.frombuffer(frame.data, np.int16)
         self._peak = max(self._peak, int(samples.max()), -int(samples.min()))
 
@@ -189,7 +212,7 @@ class _Card(ipywidgets.VBox):  # type: ignore[misc]
         save = ipywidgets.Button(description="Save", icon="download")
         save.on_click(lambda _button: self._save())
         self._said = ipywidgets.HTML()
-        title = ipywidgets.HTML(f"<b>{escape(who)}</b> .recordings[{number}]")
+        title = ipywidgets.HTML(f"<b>{escape(_title(recording, number))}</b>")
         player = ipywidgets.HTML(recording.play(max_bytes=PLAYER_BYTES).html)
         super().__init__([title, player, ipywidgets.HBox([self._name, save, self._said])])
 
@@ -200,3 +223,7 @@ class _Card(ipywidgets.VBox):  # type: ignore[misc]
             self._said.value = escape(str(error))
         else:
             self._said.value = f"saved as {escape(self._name.value)}"
+
+
+def _title(recording: Recording, number: int) -> str:
+    return f"{recording.identity or 'recording'}: .recordings[{number}]"

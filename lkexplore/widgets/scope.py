@@ -12,25 +12,37 @@ from livekit import rtc
 
 from ..errors import SoundError
 from ..live.busy import kernel
-from ..loop import MediaUse, media_loop
+from ..loop import MediaUse
 from ..recording import Recording
 from ..tracks import Track
+from .background import in_background
 from .everybody import Everybody
+from .fallback import WithPicture, close_earlier
 from .page import module, style
 from .scope_lane import Lane
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from matplotlib.figure import Figure
+
     from ..room import Room
 
 __all__ = ["Scope"]
 
 FRAMES_A_SECOND = 30
 LONGEST = 60.0
+STILL_SECONDS = 30.0
+"""After which the picture that a saved notebook holds is drawn anew, when sound has come."""
+
+MOST_DRAWN = 4
+"""Tracks in that picture."""
+
 UNSEEN_SECONDS = 5.0
 """A page tells every second that it looks; when it has not for so long, nothing is sent."""
 
 
-class Scope(anywidget.AnyWidget):
+class Scope(WithPicture, anywidget.AnyWidget):
     """A live waveform, spectrogram and level meter of each track, 30 pictures a second.
 
     Parameters
@@ -70,8 +82,10 @@ class Scope(anywidget.AnyWidget):
     >>> scope.capture()["alice"].plot()                    # doctest: +SKIP
     """
 
-    _esm = module("colours.js", "scope.js")
+    _esm = module("element.js", "colours.js", "scope.js")
     _css = style("common.css", "scope.css")
+
+    _running: Future[None] | None = None
 
     paused = traitlets.Bool(False).tag(sync=True)
     seconds = traitlets.Float(8.0).tag(sync=True)
@@ -90,20 +104,39 @@ class Scope(anywidget.AnyWidget):
         self._seen = 0.0
         super().__init__(seconds=float(seconds))
         self.on_msg(self._heard)
+        close_earlier(self)
         kernel.watch()
-        self._loop = media_loop()
         self._use = MediaUse()
-        self._running = asyncio.run_coroutine_threadsafe(self._run(), self._loop)
+        self._running = in_background(self._run())
 
     def capture(self) -> dict[str, Recording]:
         """Return what the picture shows as sound, by identity (or name, or track)."""
         lanes = list(self._everybody.hearing.values())
         return {lane.label: lane.last() for lane in lanes}
 
+    def picture(self) -> Figure:
+        """Return what the picture shows now, as a figure that a saved notebook keeps."""
+        from matplotlib.figure import Figure
+
+        from ..plot import spectrogram, waveform
+
+        heard = [one for one in self.capture().items() if one[1].samples.size][:MOST_DRAWN]
+        figure = Figure(figsize=(9, max(1, 3 * len(heard))), layout="constrained")
+        if not heard:
+            figure.text(0.5, 0.5, "a live scope: nobody has been heard yet", ha="center")
+            return figure
+        axes = figure.subplots(2 * len(heard), 1, squeeze=False)[:, 0]
+        for (label, sound), above, below in zip(heard, axes[::2], axes[1::2], strict=True):
+            waveform(sound, above, title=label)
+            spectrogram(sound, below, scale="log", title="")
+        return figure
+
     def close(self) -> None:
         """Stop listening and take the picture away."""
-        self._running.cancel()
-        self._use.end()
+        # What could not be made is closed, too.
+        if self._running is not None:
+            self._running.cancel()
+            self._use.end()
         super().close()
 
     def _heard(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
@@ -114,11 +147,13 @@ class Scope(anywidget.AnyWidget):
             self.captures.append(lane.last())
             taken = f"{self.captures[-1].duration:.1f} s of {lane.label}"
             self.send({"captured": f"{taken}: .captures[{len(self.captures) - 1}]"})
+            self.renew_still()
 
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._everybody.follow())
             tasks.create_task(self._draw())
+            tasks.create_task(self._keep_still())
 
     async def _draw(self) -> None:
         """Send what is new, thirty times a second, while somebody looks."""
@@ -131,6 +166,15 @@ class Scope(anywidget.AnyWidget):
             if now - self._seen > UNSEEN_SECONDS + kernel.busy_for(now):
                 continue
             self._send_news()
+
+    async def _keep_still(self) -> None:
+        """Have the saved picture show what was heard lately."""
+        pause = self.seconds
+        while True:
+            await asyncio.sleep(pause)
+            if self._everybody.hearing:
+                await asyncio.to_thread(self.renew_still)
+                pause = STILL_SECONDS
 
     def _send_news(self) -> None:
         lanes: list[dict[str, Any]] = []
@@ -146,4 +190,4 @@ class Scope(anywidget.AnyWidget):
                 }
                 buffers += [news.envelope.tobytes(), news.spectrum.tobytes()]
             lanes.append(told)
-        self.send({"lanes": lanes}, buffers)
+        self.send({"lanes": lanes, "still": self.model_id}, buffers)

@@ -37,7 +37,7 @@ class News(NamedTuple):
     spectrum : ndarray of uint8, shape (columns, BINS)
         From the lowest frequency up, -100 dBFS being 0 and 0 dBFS 255.
     rms_dbfs, peak_dbfs : float
-        Of all of it, not below -100.
+        Of all of it, not below -100; the RMS of a sine is its peak (AES17).
     """
 
     envelope: NDArray[np.int8]
@@ -108,7 +108,7 @@ class Lane:
         return News(
             envelope.astype(np.int8),
             self._spectrum(joined, count),
-            _decibel(float(np.sqrt(np.mean(floats**2)))),
+            _decibel(float(np.sqrt(2 * np.mean(floats**2)))),
             _decibel(float(np.abs(floats).max())),
         )
 

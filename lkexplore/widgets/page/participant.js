@@ -48,12 +48,6 @@ async function livekit(model) {
   }
 }
 
-function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-}
-
 class Joined {
   // A room that the page is in: its tracks, its levels, its devices.
   constructor(model, lk, view) {
@@ -217,7 +211,10 @@ function render({ model, el }) {
   // Fetched when shown, for the kernel may be busy when the button is pressed.
   let ticket = null;
   const prepare = () => {
-    ticket = ask(model, "token").then(({ answer }) => answer);
+    ticket = ask(model, "token").then(({ answer }) => {
+      hideStill(view.root, answer.still);
+      return answer;
+    });
     ticket.catch(() => (ticket = null));
     livekit(model).catch(() => {});
   };

@@ -14,12 +14,6 @@ const TICKS_HZ = [100, 1000, 10000];
 
 const COLOURS = colourTable();
 
-function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-}
-
 class Meter {
   constructor() {
     this.bar = element("div", { className: "lkx-meter-bar" });
@@ -163,6 +157,7 @@ class Picture {
     if (!message.lanes) return;
     const now = performance.now();
     this.heard = now;
+    hideStill(this.root, message.still);
     this.follow(message.lanes);
     if (!message.lanes.length && !this.complained) this.say("nobody is heard yet");
     let next = 0;

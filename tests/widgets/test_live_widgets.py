@@ -1,0 +1,160 @@
+"""Scope, recorder panel and browser participant without a page: what they hear, send and keep."""
+
+import asyncio
+import json
+import time
+
+import numpy as np
+import pytest
+
+import lkexplore as lk
+from lkexplore.credentials import claims_of
+from lkexplore.errors import MissingBundle, SoundError, TokenError, TrackNotFound
+from lkexplore.widgets import page
+
+TONE = (0.3 * np.sin(2 * np.pi * 1000 * np.arange(48000) / 48000)).astype("f4"), 48000
+
+
+async def until(condition, timeout=15.0):
+    end = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < end, "it did not come in time"
+        await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+async def room(server):
+    name = f"widgets-{time.monotonic_ns()}"
+    async with lk.connect(name, **server.where) as joined:
+        yield joined
+
+
+@pytest.fixture
+async def bob(server, room):
+    bot = await lk.bots.play(room.name, TONE, "bob", **server.where)
+    yield bot
+    await bot.close()
+
+
+@pytest.fixture
+def bundle(monkeypatch):
+    """Have a client, be it one that no browser would take."""
+    monkeypatch.setattr("lkexplore.widgets.browser_participant.client", lambda: b"client")
+
+
+async def test_a_scope_tells_what_is_heard(room, bob, monkeypatch):
+    scope, sent = lk.Scope(room, seconds=2), []
+    monkeypatch.setattr(scope, "send", lambda told, buffers=None: sent.append((told, buffers)))
+    await asyncio.sleep(0.5)
+    assert not sent, "nobody looks"
+    scope._heard(scope, {"seen": True}, [])
+    await until(lambda: any(told["lanes"] and told["lanes"][0]["columns"] for told, _ in sent))
+    await asyncio.sleep(1)
+    lanes = [(told["lanes"][0], data) for told, data in sent if data]
+    assert {lane["label"] for lane, _ in lanes} == {"bob"}
+    last, (envelope, spectrum) = lanes[-1]
+    assert len(envelope) == 2 * last["columns"]
+    assert len(spectrum) == 128 * last["columns"]
+    assert last["rms"] == pytest.approx(-10.5, abs=1)
+    heard = scope.capture()["bob"]
+    assert lk.measure.tone_hz(heard) == pytest.approx(1000, abs=3)
+    await bob.close()
+    await until(lambda: not scope._everybody.hearing)
+    scope.close()
+    await until(lambda: scope._running.done())
+
+
+async def test_a_scope_shows_one_track_too(room, bob):
+    await room.wait_for_track("bob")
+    track = room.participants["bob"].tracks[0]
+    for source in (track, track.rtc):
+        scope = lk.Scope(source, seconds=1)
+        await until(lambda scope=scope: scope.capture())
+        scope.close()
+    for source in ("bob", 3, None):
+        with pytest.raises(TrackNotFound, match="give a room, or an audio track"):
+            lk.Scope(source)
+    with pytest.raises(SoundError, match="1 to 60 s"):
+        lk.Scope(room, seconds=0)
+
+
+async def test_a_scope_that_nobody_looks_at_sends_nothing(room, bob, monkeypatch):
+    monkeypatch.setattr("lkexplore.widgets.scope.UNSEEN_SECONDS", 0.5)
+    scope, sent = lk.Scope(room), []
+    monkeypatch.setattr(scope, "send", lambda *told: sent.append(told))
+    scope._heard(scope, {"seen": True}, [])
+    await until(lambda: len(sent) > 3)
+    await asyncio.sleep(1)
+    before = len(sent)
+    await asyncio.sleep(0.5)
+    assert len(sent) == before
+    scope.close()
+
+
+async def test_the_panel_records_who_is_ticked(room, bob, server, tmp_path, monkeypatch):
+    carol = await lk.bots.play(room.name, TONE, "carol", **server.where)
+    panel = lk.RecorderPanel(room)
+    await until(lambda: len(panel._rows) == 2)
+    for row in panel._rows.values():
+        row.ticked.value = row.identity == "carol"
+    panel.toggle()
+    await until(lambda: panel.session is not None and panel._record.description == "Stop")
+    await asyncio.sleep(1.5)
+    panel.toggle()
+    await until(lambda: panel.recordings)
+    assert [one.identity for one in panel.recordings] == ["carol"]
+    assert panel.recordings[0].duration > 1.2
+    assert lk.measure.tone_hz(panel.recordings[0]) == pytest.approx(1000, abs=3)
+    await until(lambda: panel._cards.children)
+    assert "carol" in panel.still()
+    assert "<svg" in panel.still()
+    card = panel._cards.children[0]
+    monkeypatch.chdir(tmp_path)
+    card._save()
+    assert lk.load("carol-0.flac").duration == panel.recordings[0].duration
+    card._save()
+    assert "carol-0.flac" in card._said.value
+    panel.close()
+    await until(lambda: panel._running.done())
+    await carol.close()
+
+
+async def test_tokens_are_short_lived_and_in_no_state(room, bundle, monkeypatch):
+    me, sent = lk.BrowserParticipant(room, identity="me"), []
+    monkeypatch.setattr(me, "send", lambda told, buffers=None: sent.append((told, buffers)))
+    me._asked(me, {"ask": "token", "number": 7}, [])
+    (answer, _), *_ = sent
+    assert answer["to"] == 7
+    claims = claims_of(answer["token"])
+    assert claims["sub"] == "me"
+    assert claims["video"]["room"] == room.name
+    assert 0 < claims["exp"] - time.time() <= 601
+    shown = json.dumps(me.get_state(), default=str) + repr(me) + me.still()
+    assert answer["token"] not in shown
+    assert "eyJ" not in shown
+    me._asked(me, {"ask": "library", "number": 8}, [])
+    assert sent[-1] == ({"to": 8, "still": me.model_id}, [b"client"])
+    me.close()
+
+
+async def test_a_token_of_ones_own_must_be_for_that_identity(room, bundle, server):
+    with pytest.raises(TokenError, match="for identity 'eve', not 'me'"):
+        lk.BrowserParticipant(room, identity="me", token=server.token("eve", room.name))
+    me = lk.BrowserParticipant(room, "eve", token=lambda: server.token("eve", room.name))
+    assert me.identity == "eve"
+    with pytest.raises(lk.errors.WaitTimeout, match="did not join"):
+        await me.joined(0.2)
+    me.close()
+
+
+async def test_a_room_of_the_sdk_has_no_key(room, bundle):
+    with pytest.raises(TokenError, match=r"not joined by lk\.connect"):
+        lk.BrowserParticipant(lk.Room(room.rtc))
+
+
+async def test_without_its_bundle_it_says_what_to_do(room, monkeypatch, tmp_path):
+    monkeypatch.setattr(page, "_CLIENT", tmp_path / "nothing.gz")
+    page.client.cache_clear()
+    with pytest.raises(MissingBundle, match=r"lkexplore\.widgets\.page\.build"):
+        lk.BrowserParticipant(room)
+    page.client.cache_clear()
