@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Comparison", "Row", "compare"]
 
-_MOST_BINS = 8192
-_FLOOR = 1e-14
-
 
 @dataclass(frozen=True)
 class Row:
@@ -136,29 +133,18 @@ class Comparison:
         -------
         matplotlib.axes.Axes
             Frequency in Hz, from 20 up, below; level in dBFS, a full-scale sine being 0, at the
-            left: the mean power of Hann windows (P. D. Welch, IEEE Trans. AU 15(2), 1967).
+            left, as :func:`lkexplore.plot.spectrum` draws it. A sound of fewer than 16 samples is
+            left out.
         """
-        from .plot.drawing import add_legend, make_axes
+        from .plot.drawing import make_axes
+        from .plot.spectrum import draw_spectra
 
+        sounds = {"before": self.before, "after": self.after}
+        if self.reference is not None:
+            sounds["reference"] = self.reference
         if ax is None:
             ax = make_axes(3.2)
-        sounds = [("before", self.before, "C7"), ("after", self.after, "C0")]
-        if self.reference is not None:
-            sounds.append(("reference", self.reference, "C2"))
-        highest = 100.0
-        for label, recording, color in sounds:
-            if recording.samples.shape[1] >= 16:
-                hz, level = _spectrum(recording)
-                # What the filter made is what one looks for: the reference is behind it.
-                order = 1.9 if label == "reference" else 2
-                ax.plot(hz[1:], level[1:], label=label, color=color, linewidth=1, zorder=order)
-                highest = max(highest, float(hz[-1]))
-        ax.set_xscale("log")
-        ax.set_xlim(20, highest)
-        ax.set_xlabel("Frequency (Hz)")
-        ax.set_ylabel("Level (dBFS)")
-        ax.grid(alpha=0.3)
-        add_legend(ax)
+        draw_spectra(ax, sounds)
         return ax
 
     def _cells(self) -> Iterator[tuple[str, str, str, str]]:
@@ -233,16 +219,6 @@ def _taken(taken: Callable[..., float], *sounds: Sound, **options: Any) -> float
         return float(taken(*sounds, **options))
     except SoundError:
         return None
-
-
-def _spectrum(recording: Recording) -> tuple[Any, Any]:
-    import numpy as np
-    from scipy.signal import welch
-
-    samples = recording.mono().samples[0].astype(np.float64)
-    size = min(_MOST_BINS, samples.size)
-    hz, power = welch(samples, recording.sample_rate, "hann", size, scaling="spectrum")
-    return hz, 10 * np.log10(np.maximum(2 * power, _FLOOR))
 
 
 def _number(value: float | None, *, sign: bool = False) -> str:

@@ -19,7 +19,7 @@ __all__ = [
 _PIECE = 1 << 20
 # From this many samples a column on, a column at a time is faster.
 _LONG_COLUMN = 2048
-_CACHED = 1 << 16
+_CACHED = 1 << 18
 
 
 class Outline(NamedTuple):

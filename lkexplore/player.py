@@ -189,7 +189,7 @@ def _check_size(max_bytes: int, sounds: int) -> None:
 def _assets() -> tuple[str, str]:
     """Return the style and the script, without the indentation that only people need."""
     style = "".join((_PAGE / name).read_text() for name in ("common.css", "player.css"))
-    names = ("sound.js", "player.js", "embedded.js")
+    names = ("element.js", "sound.js", "player.js", "embedded.js")
     lines = [line.strip() for name in names for line in (_PAGE / name).read_text().splitlines()]
     script = "\n".join(line for line in lines if line and not line.startswith("//"))
     return f"<style>{style}</style>", f"<script>(() => {{\n{script}\n}})();</script>"

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SoundError
-from ..recording import Recording
 from ..sound import Sound, as_recording
+from .columns import places
 from .drawing import add_legend, label_time, make_axes, pixels
 from .shading import ON_DARK, shade
 from .spectrogram import add_colorbar
@@ -81,10 +81,12 @@ def chroma(
         )
     if tuning is not None and not -0.5 <= tuning <= 0.5:
         raise SoundError(f"tuning={tuning!r} cannot be: give semitones from -0.5 to 0.5")
+    voice = recording.mono().samples[0]
+    bank = _bank(voice, recording.sample_rate, window, tuning)
     if ax is None:
         ax = make_axes(3.0)
     label_time(ax, recording, title)
-    image = _classes(recording, window, pixels(ax)[0], tuning)
+    image = _classes(voice, bank, window, pixels(ax)[0])
     mesh = ax.pcolormesh(
         np.linspace(0, recording.duration, image.shape[1] + 1),
         np.arange(13) - 0.5,
@@ -103,23 +105,26 @@ def chroma(
     return ax
 
 
-def _classes(
-    recording: Recording, window: int, columns: int, tuning: float | None
-) -> NDArray[np.float64]:
-    """Return the power of the pitch classes, shape (12, columns)."""
+def _bank(
+    voice: NDArray[np.float32], rate: int, window: int, tuning: float | None
+) -> NDArray[np.float32]:
+    """Return how much of each bin belongs to each pitch class, shape (12, bins)."""
     import librosa
-    from scipy.fft import rfft
 
-    from .columns import places
-
-    voice = recording.mono().samples[0]
     if tuning is None:
         # A minute from the middle tells as much as an hour.
-        most = 60 * recording.sample_rate
-        begin = max(0, (voice.size - most) // 2)
-        minute = voice[begin : begin + most]
-        tuning = float(librosa.estimate_tuning(y=minute, sr=recording.sample_rate, n_fft=window))
-    bank = librosa.filters.chroma(sr=recording.sample_rate, n_fft=window, tuning=tuning)
+        begin = max(0, (voice.size - 60 * rate) // 2)
+        minute = voice[begin : begin + 60 * rate]
+        tuning = float(librosa.estimate_tuning(y=minute, sr=rate, n_fft=window))
+    return np.asarray(librosa.filters.chroma(sr=rate, n_fft=window, tuning=tuning))
+
+
+def _classes(
+    voice: NDArray[np.float32], bank: NDArray[np.float32], window: int, columns: int
+) -> NDArray[np.float64]:
+    """Return the power of the pitch classes, shape (12, columns)."""
+    from scipy.fft import rfft
+
     shape = np.hanning(window + 2)[1:-1].astype(np.float32)
     columns = max(1, min(columns, voice.size - window + 1))
     starts, owner = places(voice.size, window, columns)

@@ -14,7 +14,7 @@ from .columns import level_columns
 from .drawing import add_title, make_axes, pixels
 from .lane import amplitude_limit, draw_lane
 from .panels import split
-from .scales import Scale, lowest_hz, row_edges, set_scale
+from .scales import Scale, check_scale, lowest_hz, row_edges, set_scale
 from .spectrogram import add_colorbar, level_range, spectrogram
 from .spectrum import draw_spectra
 
@@ -88,6 +88,7 @@ def compare(
     if picture not in _HEIGHTS:
         known = ", ".join(repr(name) for name in _HEIGHTS)
         raise SoundError(f"picture={picture!r} is unknown: use one of {known}")
+    check_scale(scale)
     first, second = _checked(before, after)
     heights = _HEIGHTS[picture]
     if ax is None:

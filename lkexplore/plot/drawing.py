@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from ..recording import Recording
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = ["add_legend", "add_title", "label_time", "make_axes", "pixels"]
 
 
+_FILES_ONLY = {"agg", "cairo", "pdf", "pgf", "ps", "svg", "template"}
+_made: WeakSet[Figure] = WeakSet()
+
+
 def make_axes(height: float) -> Axes:
-    """Return new axes in a figure of their own, 9 inches wide."""
+    """Return new axes in a figure of their own, 9 inches wide.
+
+    It is pyplot's, so that a notebook shows it at the end of the cell, and closes it there. Where
+    pyplot shows nothing, it holds but the newest, so that a loop leaves nothing behind.
+    """
     import matplotlib.pyplot as plt
 
-    return plt.subplots(figsize=(9, height), layout="constrained")[1]
+    if plt.get_backend().lower() in _FILES_ONLY:
+        for figure in list(_made):
+            plt.close(figure)
+    figure, ax = plt.subplots(figsize=(9, height), layout="constrained")
+    _made.add(figure)
+    return ax
 
 
 def pixels(ax: Axes) -> tuple[int, int]:

@@ -79,6 +79,7 @@ def levels(
     recording = as_recording(sound)
     if not range_db >= 1:
         raise SoundError(f"range_db={range_db!r} is no range: give dB from 1 on")
+    loudness = _loudness(recording, weights) if recording.samples.size else np.empty(0)
     if ax is None:
         ax = make_axes(2.8)
     label_time(ax, recording, title)
@@ -89,7 +90,6 @@ def levels(
     times, rms, peak = _tenths(recording)
     ax.plot(times, peak, color=VERMILLION, linewidth=0.8, drawstyle="steps-mid", label="peak")
     ax.plot(times, rms, color=BLUE, linewidth=1.2, label="RMS")
-    loudness = _loudness(recording, weights)
     if loudness.size:
         middles = np.arange(loudness.size) / _HOPS_PER_SECOND + _BLOCK_SECONDS / 2
         ax.plot(middles, loudness, color=GREEN, linewidth=1.2, ls="--", label="momentary loudness")

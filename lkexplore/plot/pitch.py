@@ -11,7 +11,7 @@ from ..errors import SoundError
 from ..recording import Recording
 from ..sound import Sound, as_recording
 from .colours import FOREGROUND
-from .drawing import add_legend, make_axes
+from .drawing import add_legend
 from .spectrogram import spectrogram
 
 if TYPE_CHECKING:
@@ -81,12 +81,10 @@ def pitch(
     recording = as_recording(sound)
     _check(recording, method, low, high)
     times, hz = _track(recording, method, low, high)
-    if ax is None:
-        ax = make_axes(3.2)
     if max_hz is None:
         highest = max(_LOWEST_TOP_HZ, _OVERTONES * float(np.nanmax(hz, initial=low)))
         max_hz = min(highest, recording.sample_rate / 2)
-    spectrogram(recording, ax, max_hz=max_hz, **options)
+    ax = spectrogram(recording, ax, max_hz=max_hz, **options)
     from matplotlib.patheffects import Normal, Stroke
 
     edge = [Stroke(linewidth=3.5, foreground=FOREGROUND.edge), Normal()]

@@ -6,11 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .columns import SILENCE_DBFS, places, window_of
+from .pooled import pooled_columns
 
 __all__ = ["reassigned_columns"]
 
 _FLOOR = np.float32(10 ** (SILENCE_DBFS / 10))
 _PADDING = 2
+# Within columns of as many windows nobody sees where in time anything is moved.
+_WIDE = 2
 _FRAMES_AT_ONCE = 64
 # What is this far below the strongest of its moment has no place of its own.
 _FAINT = np.float32(1e-10)
@@ -44,6 +47,10 @@ def reassigned_columns(
     from scipy.fft import next_fast_len
 
     length = samples.shape[1]
+    if length >= _WIDE * window * columns:
+        return pooled_columns(
+            samples, sample_rate, window=window, columns=columns, row_edges=row_edges
+        )
     size = next_fast_len(_PADDING * window, real=True)
     plain, scale = window_of(samples, window)
     # Times in windows, so that all three shapes are of one size.

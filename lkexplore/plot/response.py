@@ -38,6 +38,9 @@ _FLOOR_DB = -100.0
 # Below, what is measured is not the filter's doing.
 _COHERENT = 0.9
 _FEWEST_WINDOWS = 8
+# How many steps of the phase to each side make a delay, at most, and dots for a factor of e.
+_MOST_STEPS = 12
+_DOTS_PER_E = 20
 
 
 def response(
@@ -212,8 +215,7 @@ def _transfer(before: Recording, after: Recording, seconds: float) -> Curves:
             f"of {seconds:g} s: give {seconds * _FEWEST_WINDOWS / 2:.3g} s, or shorter windows"
         )
     found = cross_spectrum(before, after, bins)
-    values, sure = found.transfer, found.coherence >= _COHERENT
-    gone = np.where(sure, 1.0, np.nan)
+    values, gone = found.transfer, np.where(found.coherence >= _COHERENT, 1.0, np.nan)
     # As many as can be told apart, evenly on the axis.
     kept = np.geomspace(1, found.hz.size - 1, _DOTS).round().astype(np.intp)
     kept = np.unique(kept)
@@ -221,18 +223,24 @@ def _transfer(before: Recording, after: Recording, seconds: float) -> Curves:
         "hz": found.hz,
         "magnitude": _decibels(values) * gone,
         "phase": np.degrees(np.angle(values)) * gone,
-        "delay": _slope(found) * gone,
         "coherence": found.coherence,
     }
-    return {name: curve[kept] for name, curve in curves.items()}
+    chosen = {name: curve[kept] for name, curve in curves.items()}
+    return {**chosen, "delay": _delays(found, kept)}
 
 
-def _slope(found: CrossSpectrum) -> NDArray[np.float64]:
-    """Return the group delay in ms, from how the phase turns between neighbours."""
-    values = found.transfer
-    turned = np.angle(values[2:] * np.conj(values[:-2]))
-    delay = -turned / (2 * np.pi * (found.hz[2:] - found.hz[:-2])) * 1000
-    return np.pad(delay, 1, mode="edge")
+def _delays(found: CrossSpectrum, kept: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return the group delay in ms at some bins, from how the phase turns round each."""
+    values, spacing = found.transfer, found.hz[1] - found.hz[0]
+    delays = np.full(kept.size, np.nan)
+    for index, bin_ in enumerate(kept):
+        # A single step of the phase is mostly noise where many bins share a dot.
+        reach = min(_MOST_STEPS, max(1, round(bin_ / _DOTS_PER_E / 2)))
+        part = slice(max(0, bin_ - reach), bin_ + reach + 1)
+        if found.coherence[part].min() >= _COHERENT:
+            turns = values[part][1:] * np.conj(values[part][:-1])
+            delays[index] = -np.angle(turns.sum()) / (2 * np.pi * spacing) * 1000
+    return delays
 
 
 def _decibels(values: NDArray[np.complex128]) -> NDArray[np.float64]:

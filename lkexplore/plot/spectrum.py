@@ -14,7 +14,7 @@ from ..recording import Recording
 from ..sound import Sound, as_recording
 from .colours import SERIES
 from .drawing import add_legend, add_title, make_axes
-from .octaves import band_powers, octave_bands
+from .octaves import Bands, band_powers, octave_bands
 from .welch import mean_spectrum
 
 if TYPE_CHECKING:
@@ -89,12 +89,13 @@ def spectrum(
                 f"{name or 'the sound'} has {recording.samples.shape[1]} samples, too few for "
                 f"a spectrum: give {_FEWEST} or more"
             )
+    found = {} if bands == "bins" else _banded(sounds, _PER_OCTAVE[bands])
     if ax is None:
         ax = make_axes(3.2)
-    if bands == "bins":
-        draw_spectra(ax, sounds, window_seconds=window_seconds)
+    if found:
+        _draw_bands(ax, found, upright=bands == "octave")
     else:
-        _draw_bands(ax, sounds, _PER_OCTAVE[bands])
+        draw_spectra(ax, sounds, window_seconds=window_seconds)
     only = next(iter(sounds.values()))
     own = only.name or only.identity if len(sounds) == 1 else None
     add_title(ax, own if title is None else title)
@@ -147,16 +148,23 @@ def draw_spectra(
     return drawn
 
 
-def _draw_bands(ax: Axes, sounds: Mapping[str, Recording], per_octave: int) -> None:
-    lowest, strongest = 0.0, -math.inf
+Levels: TypeAlias = tuple[Bands, NDArray[np.float64]]
+
+
+def _banded(sounds: Mapping[str, Recording], per_octave: int) -> dict[str, Levels]:
+    """Return the bands of each sound and their levels in dBFS."""
     every = {}
     for label, recording in sounds.items():
         hz, power = mean_spectrum(recording, round(_BAND_SECONDS * recording.sample_rate))
         bands = octave_bands(per_octave, recording.sample_rate / 2)
         every[label] = bands, _dbfs(band_powers(hz, power, bands.edges))
-    bands = max((found for found, _ in every.values()), key=lambda found: len(found.names))
-    if not bands.names:
+    if not any(bands.names for bands, _ in every.values()):
         raise SoundError("the sample rate is too low for any band: give 40 Hz or more")
+    return every
+
+
+def _draw_bands(ax: Axes, every: Mapping[str, Levels], *, upright: bool) -> None:
+    bands = max((found for found, _ in every.values()), key=lambda found: len(found.names))
     strongest = max(float(level.max()) for _, level in every.values() if level.size)
     lowest = min(float(level.min()) for _, level in every.values() if level.size)
     bottom = max(lowest - 6, strongest - _RANGE_DB)
@@ -171,7 +179,7 @@ def _draw_bands(ax: Axes, sounds: Mapping[str, Recording], per_octave: int) -> N
             color=SERIES[index % len(SERIES)],
             label=label or "_",
         )
-    ax.set_xticks(range(len(bands.names)), bands.names, rotation=90 if per_octave > 1 else 0)
+    ax.set_xticks(range(len(bands.names)), bands.names, rotation=0 if upright else 90)
     _label(ax, strongest, [np.array([bottom])])
     ax.set_xlabel("Middle of the band (Hz)")
     ax.set_ylabel("Level of the band (dBFS)")

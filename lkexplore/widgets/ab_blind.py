@@ -65,7 +65,7 @@ class ABX(WithPicture, anywidget.AnyWidget):
         By how many dB A and B are played louder than they are; 0 unless matched.
     """
 
-    _esm = module("sound.js", "player.js", "ab.js")
+    _esm = module("element.js", "sound.js", "player.js", "ab.js")
     _css = style("common.css", "player.css")
 
     trials = traitlets.Int(10).tag(sync=True)
@@ -142,12 +142,13 @@ class ABX(WithPicture, anywidget.AnyWidget):
 
     def _send_sounds(self, rate: Any) -> None:
         """Send the samples at the page's rate, for it converts rates worse."""
-        if not isinstance(rate, int | float) or not _LOWEST_RATE <= rate <= _HIGHEST_RATE:
+        if not isinstance(rate, int | float):
             return
+        rate = int(min(max(rate, _LOWEST_RATE), _HIGHEST_RATE))
         told, buffers = [], []
         longest = max(sound.duration for sound in self._sounds)
         for name, sound, level in zip(self.names, self._sounds, self.levels_db, strict=True):
-            samples = _samples(sound, int(rate))
+            samples = _samples(sound, rate)
             share = sound.duration / longest
             told.append(
                 {
@@ -160,6 +161,7 @@ class ABX(WithPicture, anywidget.AnyWidget):
             )
             buffers.append(samples.tobytes())
         face = {"seconds": longest, "matched": self._matched(), "id": self.model_id}
+        face["rate"] = rate
         self.send({"sounds": told, **face}, buffers)
 
     def _matched(self) -> str:

@@ -34,6 +34,8 @@ _Ready = str | Callable[[], str]
 class BrowserParticipant(WithPicture, anywidget.AnyWidget):
     """A panel with which the person at the notebook joins a room, with microphone and camera.
 
+    However often it is shown in a page, it joins once.
+
     Parameters
     ----------
     room : Room
@@ -120,7 +122,11 @@ class BrowserParticipant(WithPicture, anywidget.AnyWidget):
             processing=processing,
         )
         # What cannot be is told here, not when a button is pressed.
-        self._token()
+        try:
+            self._token()
+        except LkExploreError:
+            self.close()
+            raise
         self.on_msg(self._asked)
         close_earlier(self)
 
@@ -172,7 +178,8 @@ class BrowserParticipant(WithPicture, anywidget.AnyWidget):
         found = self.participant
         if found is None:
             return False
-        return not self.microphone or any(track.kind == "audio" for track in found.tracks)
+        silent = self.muted or not self.microphone
+        return silent or any(track.kind == "audio" for track in found.tracks)
 
     def still(self) -> str:
         """Return what a saved notebook says in the panel's place, as HTML."""

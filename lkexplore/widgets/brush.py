@@ -84,7 +84,7 @@ def selection_of(box: Any, recording: Recording) -> Selection:
     try:
         times, hz = sorted(map(float, box[:2])), sorted(map(float, box[2:4]))
         start, end, low, high = *times, *hz
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, KeyError):
         raise SoundError(f"{box!r} is no selection: give (start, end, low, high)") from None
     top = 0.4999 * recording.sample_rate
     start, end = max(0.0, start), min(recording.duration, end)

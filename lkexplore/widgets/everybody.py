@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -14,6 +15,8 @@ from ..finding import Changes
 from ..tracks import Track, kind_of, track_view
 
 __all__ = ["Everybody", "Hearing"]
+
+_log = logging.getLogger("lkexplore")
 
 LOOK_SECONDS = 0.5
 END_SECONDS = 2.0
@@ -59,31 +62,47 @@ class Everybody(Generic[H]):
     ) -> None:
         self._room, self._only = _taken_apart(source)
         self._identity, self._make, self._most = identity, make, most
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._tasks: dict[str, tuple[rtc.Track, asyncio.Task[None]]] = {}
         self.hearing: dict[str, H] = {}
 
     async def follow(self) -> None:
-        """Follow until cancelled; on the media loop."""
+        """Follow until cancelled or the room is left; on the media loop.
+
+        What was heard last stays.
+        """
+        joined = False
         with Changes(self._room) as changes:
             try:
-                while True:
+                while self._connected() or not joined:
+                    joined = joined or self._connected()
                     self._compare()
                     await changes.wait(LOOK_SECONDS)
             finally:
-                for task in self._tasks.values():
+                tasks = [task for _, task in self._tasks.values()]
+                self._tasks.clear()
+                for task in tasks:
                     task.cancel()
-                if self._tasks:
-                    await asyncio.wait(self._tasks.values(), timeout=END_SECONDS)
+                if tasks:
+                    await asyncio.wait(tasks, timeout=END_SECONDS)
+
+    def _connected(self) -> bool:
+        return self._room is None or self._room.isconnected()
 
     def _compare(self) -> None:
         there = {view.sid: (track, view) for track, view in self._tracks()}
         for sid in [sid for sid in self.hearing if sid not in there]:
             del self.hearing[sid]
-            self._tasks.pop(sid).cancel()
+            self._tasks.pop(sid)[1].cancel()
         for sid, (track, view) in there.items():
             if sid not in self.hearing and len(self.hearing) < self._most:
                 self.hearing[sid] = self._make(view)
-                self._tasks[sid] = asyncio.create_task(_listen(track, self.hearing[sid]))
+            elif sid not in self.hearing or self._tasks[sid][0] is track:
+                continue
+            else:
+                # After a reconnection the same track is another object.
+                self._tasks[sid][1].cancel()
+            self._tasks[sid] = track, asyncio.create_task(_listen(track, self.hearing[sid]))
+            self._tasks[sid][1].add_done_callback(_tell)
 
     def _tracks(self) -> list[tuple[rtc.Track, Track]]:
         if self._room is None:
@@ -100,6 +119,11 @@ class Everybody(Generic[H]):
 async def _listen(track: rtc.Track, hearing: Hearing) -> None:
     async with listen(track, 2, hearing.on_frame):
         await asyncio.Event().wait()
+
+
+def _tell(done: asyncio.Task[None]) -> None:
+    if not done.cancelled() and (error := done.exception()) is not None:
+        _log.error("a track is not heard any more", exc_info=error)
 
 
 def _taken_apart(source: Any) -> tuple[rtc.Room | None, tuple[rtc.Track, Track] | None]:

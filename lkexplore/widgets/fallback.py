@@ -6,9 +6,12 @@ output beside it holds a picture; the page hides it as soon as the kernel has an
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import html
 import io
+import logging
+import weakref
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -17,21 +20,25 @@ if TYPE_CHECKING:
 
 __all__ = ["WithPicture", "close_earlier"]
 
+_log = logging.getLogger("lkexplore")
+
 DOTS_PER_INCH = 80
 
 # JupyterLab's words in the place of a widget that is not there any more.
 _NO_COMPLAINT = (
-    ".jp-OutputArea-child:has(+ .jp-OutputArea-child .lkx-still):not(:has(.lkx)) {display: none}"
+    ".jp-OutputArea-child:has(+ .jp-OutputArea-child .lkx-still):not(:has(.lkx, .lkx-panel)) "
+    "{display: none}"
 )
 
-_made: dict[str, tuple[Any, list[Any]]] = {}
+_made: dict[str, tuple[Any, weakref.WeakSet[Any]]] = {}
 
 
 class WithPicture:
     """Gives a widget a still picture; mixed in before ``anywidget.AnyWidget``.
 
     A subclass has `picture`. Its page's part hides elements of the class
-    ``lkx-still-<model id>`` once the kernel has answered.
+    ``lkx-still-<model id>`` once the kernel has answered; something in it is of the class ``lkx``
+    or ``lkx-panel``.
     """
 
     _still: Any = None
@@ -60,12 +67,22 @@ class WithPicture:
             display: Any = import_module("IPython.display")
             self._still.update(display.HTML(self.still()))
 
+    async def renew_still_in_thread(self) -> None:
+        """Do the same without holding up the loop; a picture that cannot be drawn is logged."""
+        try:
+            await asyncio.to_thread(self.renew_still)
+        except Exception:
+            # The widget goes on without it, whatever the plot did not like.
+            _log.exception("the picture for the saved notebook could not be drawn")
+
     def _ipython_display_(self, **_options: Any) -> None:
         shown: Any = import_module("IPython.display")
         bundle: Any = self._repr_mimebundle_()  # type: ignore[attr-defined]
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         shown.publish_display_data(data, metadata)
-        self._still = shown.display(shown.HTML(self.still()), display_id=True)
+        # Shown twice, both pictures are the same one.
+        known = True if self._still is None else self._still.display_id
+        self._still = shown.display(shown.HTML(self.still()), display_id=known)
 
 
 def close_earlier(widget: Any) -> None:
@@ -84,9 +101,11 @@ def close_earlier(widget: Any) -> None:
     if not cell:
         return
     run = header.get("header", {}).get("msg_id")
-    before, widgets = _made.get(cell, (run, []))
+    before, widgets = _made.get(cell, (run, weakref.WeakSet()))
     if before != run:
-        for other in widgets:
+        for other in list(widgets):
             other.close()
-        widgets = []
-    _made[cell] = run, [*widgets, widget]
+        widgets = weakref.WeakSet()
+    # Those that are open are held by ipywidgets; those that are closed, by nobody.
+    widgets.add(widget)
+    _made[cell] = run, widgets

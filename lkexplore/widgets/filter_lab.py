@@ -85,7 +85,7 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
     >>> print(lab.code)                              # doctest: +SKIP
     """
 
-    _esm = module("colours.js", "sound.js", "drawing.js", "marquee.js", "lab.js")
+    _esm = module("element.js", "colours.js", "sound.js", "drawing.js", "marquee.js", "lab.js")
     _css = style("common.css", "lab.css")
 
     def __init__(
@@ -109,8 +109,8 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
         self._failure = ""
         self._room: LabRoom | None = None
         self._coming: Future[Any] | None = None
-        super().__init__()
         self._spare = Spare(self._filter)
+        super().__init__()
         self._room = None if room is None else LabRoom(room, self._tell, self._fail)
         if self._room is not None:
             self._coming = self._room.begin(self._fetch(identity, seconds))
@@ -184,7 +184,8 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
         if self._coming is not None:
             try:
                 async with asyncio.timeout(timeout):
-                    await asyncio.wrap_future(self._coming)
+                    # It goes on when nobody waits any more.
+                    await asyncio.shield(asyncio.wrap_future(self._coming))
             except TimeoutError:
                 pass
             if not self._whole.identity:
@@ -204,6 +205,8 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
             return
         self._ended = True
         self._work.stop()
+        if self._coming is not None:
+            self._coming.cancel()
         if self._room is not None:
             self._room.begin(self._room.end())
         super().close()
@@ -237,12 +240,15 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
     def _set(self, content: dict[str, Any]) -> None:
         parameters = self._filter.parameters
         try:
-            for name, value in content.get("values", {}).items():
+            for name, value in dict(content.get("values", {})).items():
                 if name in parameters:
                     parameters[name].value = value
         except FilterError as error:
             self._fail(str(error))
             self._send_controls()
+        else:
+            values = {name: one.value for name, one in parameters.items()}
+            self._post({"is": "values", "values": values, "from": content.get("from")}, [])
         self._show(int(content.get("number", 0)))
 
     def _choose(self, content: dict[str, Any]) -> None:
@@ -365,13 +371,8 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
         self._tell(f"saved as {path}")
 
     def _tell_people(self, _content: dict[str, Any]) -> None:
-        if self._room is None:
-            return
-        told: dict[str, Any] = {"is": "people", "people": self._room.people()}
-        live = self._room.live
-        told |= {"live": None if live is None else live.name}
-        told |= {"playing": self._room.playback is not None}
-        self._post(told, [])
+        if self._room is not None:
+            self._post({"is": "people", **self._room.state()}, [])
 
     def _live(self, content: dict[str, Any]) -> None:
         room, who = self._in_room(), str(content.get("identity") or "")
@@ -388,7 +389,8 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
 
     async def _fetch(self, identity: str | None, seconds: float) -> None:
         self._whole = found = await self._in_room().sound(identity, seconds)
-        self._use(found)
+        # Its picture takes longer than the sound of others can wait.
+        await asyncio.to_thread(self._use, found)
         self._tell(f"{found.duration:.1f} s of {found.identity}")
 
 

@@ -11,10 +11,12 @@ from livekit import rtc
 
 from ..errors import LkExploreError, TrackNotFound
 from ..filters import Filter
-from ..loop import media_loop
 from ..recording import Recording
+from .background import in_background
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from ..live import Live
     from ..publishing import Playback
     from ..room import Room
@@ -50,6 +52,7 @@ class LabRoom:
 
     def __init__(self, room: Room, told: Told, failed: Told) -> None:
         self.room, self._told, self._failed = room, told, failed
+        self._turn, self._ended = asyncio.Lock(), False
         self.live: Live | None = None
         self.playback: Playback | None = None
 
@@ -61,11 +64,17 @@ class LabRoom:
             if any(track.kind == "audio" for track in one.tracks)
         ]
 
-    def begin(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Start something on the media loop; what goes wrong is told."""
-        return asyncio.run_coroutine_threadsafe(self._guarded(work), media_loop())
+    def state(self) -> dict[str, Any]:
+        """Return who is there, what is live (its name), and whether something plays."""
+        live = self.live
+        name = None if live is None or live.closed else live.name
+        return {"people": self.people(), "live": name, "playing": self.playback is not None}
 
-    async def _guarded(self, work: Coroutine[Any, Any, Any]) -> None:
+    def begin(self, work: Coroutine[Any, Any, None]) -> Future[None]:
+        """Start something on the media loop; what goes wrong is told."""
+        return in_background(self._guarded(work))
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
         except LkExploreError as error:
@@ -87,12 +96,20 @@ class LabRoom:
 
     async def run_live(self, identity: str, filter: Filter) -> None:
         """Have the filter act on somebody's track, in place of what it acted on before."""
-        await self.end_live()
-        self.live = await self.room.live(identity, filter)
+        # One after the other, or what an impatient person began twice would be ended once.
+        async with self._turn:
+            await self._end_live()
+            if self._ended:
+                return
+            self.live = await self.room.live(identity, filter)
         self._told(f"live on {identity}: the room hears {self.live.name!r}")
 
     async def end_live(self) -> None:
         """End what is live."""
+        async with self._turn:
+            await self._end_live()
+
+    async def _end_live(self) -> None:
         live, self.live = self.live, None
         if live is not None:
             await live.close()
@@ -100,9 +117,12 @@ class LabRoom:
 
     async def publish(self, recording: Recording) -> None:
         """Play the filtered sound into the room."""
-        await self.end_playback()
-        playback = await self.room.publish(recording, name="filtered", wait=False)
-        self.playback = playback
+        async with self._turn:
+            await self._end_playback()
+            if self._ended:
+                return
+            playback = await self.room.publish(recording, name="filtered", wait=False)
+            self.playback = playback
         self._told(f"published {playback.name!r}, {recording.duration:.1f} s")
         await playback
         if self.playback is playback:
@@ -111,11 +131,18 @@ class LabRoom:
 
     async def end_playback(self) -> None:
         """Stop what plays."""
+        async with self._turn:
+            await self._end_playback()
+
+    async def _end_playback(self) -> None:
         playback, self.playback = self.playback, None
         if playback is not None:
             await playback.stop()
 
     async def end(self) -> None:
         """End everything that the lab does in the room; the room itself stays."""
-        await self.end_playback()
-        await self.end_live()
+        self._ended = True
+        try:
+            await self.end_playback()
+        finally:
+            await self.end_live()

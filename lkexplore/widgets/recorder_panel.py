@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
+from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ import ipywidgets
 import numpy as np
 from livekit import rtc
 
+from ..capture.recordings import Key
 from ..capture.session import RecordingSession
 from ..errors import LkExploreError
 from ..loop import MediaUse
@@ -61,26 +64,30 @@ class RecorderPanel(WithPicture, ipywidgets.VBox):  # type: ignore[misc]
     """
 
     _running: Future[None] | None = None
+    _over = False
 
     def __init__(self, room: Room) -> None:
         self.recordings: list[Recording] = []
         self.session: RecordingSession | None = None
         self._room = room
+        self._everybody = Everybody(room, None, _Level)
+        self._unticked: set[Key] = set()
         self._record = ipywidgets.Button(
             description="Record", icon="circle", button_style="danger", tooltip="Record all ticked"
         )
         self._record.on_click(lambda _button: self.toggle())
         self._clock = ipywidgets.Label("0:00")
         self._message = ipywidgets.HTML()
-        self._people = ipywidgets.VBox()
+        self._nobody = ipywidgets.Label("Nobody is heard yet.")
+        self._people = ipywidgets.VBox([self._nobody])
         self._cards = ipywidgets.VBox()
         self._rows: dict[str, _Row] = {}
         head = ipywidgets.HBox([self._record, self._clock, self._message])
         self._shown = ipywidgets.HTML()
         super().__init__([head, self._people, self._cards, self._shown])
+        self.add_class("lkx-panel")
         self._shown.value = f"<style>.lkx-still-{self.model_id} {{display: none}}</style>"
         close_earlier(self)
-        self._everybody = Everybody(room, None, _Level)
         self._use = MediaUse()
         self._running = in_background(self._run())
 
@@ -100,12 +107,17 @@ class RecorderPanel(WithPicture, ipywidgets.VBox):  # type: ignore[misc]
 
     def close(self) -> None:
         """Stop listening and recording, and take the panel away; the recordings stay."""
+        # What could not be made is closed, too.
+        if self._running is None:
+            super().close()
+            return
+        self._over = True
         if self.session is not None:
             self.session.stop()
-        # What could not be made is closed, too.
-        if self._running is not None:
-            self._running.cancel()
-            self._use.end()
+        self._running.cancel()
+        self._use.end()
+        for part in _within(self):
+            part.close()
         super().close()
 
     async def _toggle(self) -> None:
@@ -113,6 +125,8 @@ class RecorderPanel(WithPicture, ipywidgets.VBox):  # type: ignore[misc]
             if self.session is None:
                 self._say("")
                 self.session = await self._room.start_recording()
+                if self._over:
+                    self.session.stop()
             else:
                 ending, self.session = self.session, None
                 self._say("…")
@@ -128,37 +142,49 @@ class RecorderPanel(WithPicture, ipywidgets.VBox):  # type: ignore[misc]
 
     async def _keep(self, session: RecordingSession) -> None:
         await session.ended()
-        rows = [row for row in self._rows.values() if not row.ticked.value]
-        left_out = {row.identity for row in rows}
-        kept = [one for key, one in session.recordings.items() if key[0] not in left_out]
+        kept = [one for key, one in session.recordings.items() if _plain(key) not in self._unticked]
         first = len(self.recordings)
         self.recordings += kept
         # Players are encoded: the sound of others does not wait for that.
         made = [await asyncio.to_thread(_Card, one, first + n) for n, one in enumerate(kept)]
         self._cards.children = [*reversed(made), *self._cards.children]
-        await asyncio.to_thread(self.renew_still)
+        await self.renew_still_in_thread()
         self._say("" if kept else "nothing was recorded: nobody who is ticked was heard")
 
     async def _run(self) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._everybody.follow())
-            tasks.create_task(self._show())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                showing = tasks.create_task(self._show())
+                await self._everybody.follow()
+                showing.cancel()
+            if self.session is not None:
+                await self._toggle()
+            self._record.disabled = True
+            self._say("the room was left")
+        finally:
+            self._use.end()
 
     async def _show(self) -> None:
         while True:
             await asyncio.sleep(1 / LOOKS_A_SECOND)
             there = dict(self._everybody.hearing)
             if set(there) != set(self._rows):
-                self._rows = {
-                    sid: self._rows.get(sid) or _Row(level) for sid, level in there.items()
-                }
-                nobody = ipywidgets.Label("Nobody is heard yet.")
-                self._people.children = [row.box for row in self._rows.values()] or [nobody]
+                self._change_rows(there)
             for sid, level in there.items():
                 self._rows[sid].show(level.taken())
             if self.session is not None:
                 minutes, seconds = divmod(int(self.session.elapsed), 60)
                 self._clock.value = f"{minutes}:{seconds:02d}"
+
+    def _change_rows(self, there: dict[str, _Level]) -> None:
+        gone = [row for sid, row in self._rows.items() if sid not in there]
+        self._rows = {
+            sid: self._rows.get(sid) or _Row(level, self._unticked) for sid, level in there.items()
+        }
+        self._people.children = [row.box for row in self._rows.values()] or [self._nobody]
+        for row in gone:
+            for part in (*_within(row.box), row.box):
+                part.close()
 
     def _say(self, text: str) -> None:
         self._message.value = escape(text)
@@ -185,16 +211,22 @@ class _Level:
 class _Row:
     """One track: whether to record it, and its level."""
 
-    def __init__(self, level: _Level) -> None:
+    def __init__(self, level: _Level, unticked: set[Key]) -> None:
         view = level.view
-        self.identity = view.identity
+        self.key = _plain((view.identity, view.name or view.source))
+        self._unticked = unticked
         title = f"{view.identity}: {view.name}" if view.name else view.identity
-        self.ticked = ipywidgets.Checkbox(True, description=title, indent=False)
+        self.ticked = ipywidgets.Checkbox(self.key not in unticked, description=title, indent=False)
+        self.ticked.observe(self._tick, "value")
         self._bar = ipywidgets.FloatProgress(
             FLOOR_DB, min=FLOOR_DB, max=0.0, layout={"width": "16em"}, tooltip="peak, dBFS"
         )
         self._number = ipywidgets.Label()
         self.box = ipywidgets.HBox([self.ticked, self._bar, self._number])
+
+    def _tick(self, _change: object) -> None:
+        # Remembered, for they may leave and come back before the end.
+        (self._unticked.discard if self.ticked.value else self._unticked.add)(self.key)
 
     def show(self, level: float) -> None:
         self._bar.value = round(level, 1)
@@ -207,7 +239,8 @@ class _Card(ipywidgets.VBox):  # type: ignore[misc]
 
     def __init__(self, recording: Recording, number: int) -> None:
         self._recording = recording
-        who = recording.identity or "recording"
+        # The name is theirs, the folders are ours.
+        who = re.sub(r"[^\w.@+-]+", "-", recording.identity or "").strip("-.") or "recording"
         self._name = ipywidgets.Text(f"{who}-{number}.flac", description="save as")
         save = ipywidgets.Button(description="Save", icon="download")
         save.on_click(lambda _button: self._save())
@@ -223,6 +256,19 @@ class _Card(ipywidgets.VBox):  # type: ignore[misc]
             self._said.value = escape(str(error))
         else:
             self._said.value = f"saved as {escape(self._name.value)}"
+
+
+def _plain(key: Key) -> Key:
+    """Return whose track it is without the number of a name that came again."""
+    return key[0], re.sub(r" \(\d+\)$", "", key[1])
+
+
+def _within(box: ipywidgets.Box) -> Iterator[ipywidgets.Widget]:
+    """Yield all that is in a box, innermost first."""
+    for child in box.children:
+        if isinstance(child, ipywidgets.Box):
+            yield from _within(child)
+        yield child
 
 
 def _title(recording: Recording, number: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from livekit import rtc
 
 from ..errors import SoundError
 from ..live.busy import kernel
-from ..loop import MediaUse
+from ..loop import MediaUse, media_loop
 from ..recording import Recording
 from ..tracks import Track
 from .background import in_background
@@ -40,6 +41,11 @@ MOST_DRAWN = 4
 
 UNSEEN_SECONDS = 5.0
 """A page tells every second that it looks; when it has not for so long, nothing is sent."""
+
+BUSY_SECONDS = 600.0
+"""A busy kernel hears no page: for so long it sends, lest a page that is gone has a heap to get."""
+
+_ENDED = "the room was left: the picture shows what was heard last"
 
 
 class Scope(WithPicture, anywidget.AnyWidget):
@@ -70,9 +76,10 @@ class Scope(WithPicture, anywidget.AnyWidget):
 
     Notes
     -----
-    It is drawn from the media thread: a cell that computes does not stop it. Up to 12 tracks are
-    shown. Levels are dBFS of the last thirtieth of a second; peaks are held for 1.5 s. Frequencies
-    go from 50 Hz to 20 kHz, in even steps of pitch (Hann windows of 43 ms).
+    It is drawn from the media thread: a cell that computes does not stop it (for ten minutes: then
+    nobody knows whether there still is a page). Up to 12 tracks are shown. Levels are dBFS of the
+    last thirtieth of a second; peaks are held for 1.5 s. Frequencies go from 50 Hz to 20 kHz, in
+    even steps of pitch (Hann windows of 43 ms).
     Taught in ``notebooks/03_waveforms_and_spectrograms.ipynb``.
 
     Examples
@@ -86,6 +93,7 @@ class Scope(WithPicture, anywidget.AnyWidget):
     _css = style("common.css", "scope.css")
 
     _running: Future[None] | None = None
+    _over = False
 
     paused = traitlets.Bool(False).tag(sync=True)
     seconds = traitlets.Float(8.0).tag(sync=True)
@@ -102,6 +110,7 @@ class Scope(WithPicture, anywidget.AnyWidget):
         self._everybody = Everybody(source, identity, lambda view: Lane(view, seconds))
         self.captures: list[Recording] = []
         self._seen = 0.0
+        self._captured = asyncio.Event()
         super().__init__(seconds=float(seconds))
         self.on_msg(self._heard)
         close_earlier(self)
@@ -147,13 +156,22 @@ class Scope(WithPicture, anywidget.AnyWidget):
             self.captures.append(lane.last())
             taken = f"{self.captures[-1].duration:.1f} s of {lane.label}"
             self.send({"captured": f"{taken}: .captures[{len(self.captures) - 1}]"})
-            self.renew_still()
+            media_loop().call_soon_threadsafe(self._captured.set)
+        if self._over:
+            self.send({"ended": _ENDED})
 
     async def _run(self) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._everybody.follow())
-            tasks.create_task(self._draw())
-            tasks.create_task(self._keep_still())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                others = [tasks.create_task(work) for work in (self._draw(), self._keep_still())]
+                await self._everybody.follow()
+                for other in others:
+                    other.cancel()
+            self._over = True
+            self.send({"ended": _ENDED})
+            await self.renew_still_in_thread()
+        finally:
+            self._use.end()
 
     async def _draw(self) -> None:
         """Send what is new, thirty times a second, while somebody looks."""
@@ -163,17 +181,19 @@ class Scope(WithPicture, anywidget.AnyWidget):
             await asyncio.sleep(due - time.monotonic())
             now = time.monotonic()
             # A busy kernel cannot hear the page.
-            if now - self._seen > UNSEEN_SECONDS + kernel.busy_for(now):
+            if now - self._seen > UNSEEN_SECONDS + min(kernel.busy_for(now), BUSY_SECONDS):
                 continue
             self._send_news()
 
     async def _keep_still(self) -> None:
-        """Have the saved picture show what was heard lately."""
+        """Have the saved picture show what was heard lately, and what was captured at once."""
         pause = self.seconds
         while True:
-            await asyncio.sleep(pause)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._captured.wait(), pause)
+            self._captured.clear()
             if self._everybody.hearing:
-                await asyncio.to_thread(self.renew_still)
+                await self.renew_still_in_thread()
                 pause = STILL_SECONDS
 
     def _send_news(self) -> None:

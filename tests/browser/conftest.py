@@ -46,6 +46,7 @@ def lab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]
 def page(browser: Any) -> Iterator[Page]:
     """Give a page of its own."""
     context = browser.new_context(viewport=SIZE, permissions=["microphone", "camera"])
+    context.set_default_timeout(60_000)
     opened = Page(context.new_page())
     yield opened
     opened.end_kernels()

@@ -52,6 +52,14 @@ IDLE = """() => {
 }"""
 
 
+RUN = """() => {
+  globalThis.hasRun = false;
+  const ended = () => { globalThis.hasRun = true; };
+  jupyterapp.commands.execute('notebook:run-cell').then(ended, ended);
+}"""
+THEME = "(theme) => void jupyterapp.commands.execute('apputils:change-theme', { theme })"
+
+
 class Lab:
     """A JupyterLab server on a folder of its own."""
 
@@ -95,15 +103,20 @@ class Page:
 
     def run(self, cell: int, *, timeout: float = 60.0, fails: bool = False) -> Any:
         """Run a cell and wait for its end; return the locator of its output."""
-        found = self.page.locator(".jp-Notebook .jp-CodeCell").nth(cell)
-        found.locator(".cm-content").click()
-        # The command ends when the cell does; a key pressed too early is not heard.
-        self.page.set_default_timeout(1000 * timeout)
-        self.page.evaluate("jupyterapp.commands.execute('notebook:run-cell')")
+        found = self.start(cell)
+        self.page.wait_for_function("globalThis.hasRun", timeout=1000 * timeout)
         output = found.locator(".jp-Cell-outputArea")
-        if not fails and output.locator("[data-mime-type='application/vnd.jupyter.error']").count():
+        if not fails and "Traceback (most recent call last)" in output.inner_text():
             raise AssertionError(f"cell {cell} failed: {output.inner_text()}")
         return output
+
+    def start(self, cell: int) -> Any:
+        """Run a cell without waiting for it; return its locator."""
+        found = self.page.locator(".jp-Notebook .jp-CodeCell").nth(cell)
+        found.locator(".cm-content").click()
+        # A key pressed too early would not be heard; the command ends when the cell does.
+        self.page.evaluate(RUN)
+        return found
 
     def text(self, cell: int, *, timeout: float = 60.0, fails: bool = False) -> str:
         """Run a cell; return what it shows as text."""
@@ -114,8 +127,24 @@ class Page:
         self.page.evaluate("window.jupyterapp?.serviceManager.sessions.shutdownAll()")
 
     def save(self) -> None:
-        """Save the notebook."""
-        self.page.evaluate("jupyterapp.commands.execute('docmanager:save')")
+        """Save the notebook, and wait until it lies on the disk."""
+        with self.page.expect_response(lambda one: one.request.method == "PUT"):
+            self.page.evaluate("void jupyterapp.commands.execute('docmanager:save')")
+
+    def errors(self) -> list[str]:
+        """Return what went wrong in the page, as the browser's console tells it."""
+        return [told for told in self.told if told.startswith("error")]
+
+    def pictures(self, path: Path) -> None:
+        """Take a screenshot in the light theme, and one in the dark, for a person to look at."""
+        for theme in ("Dark", "Light"):
+            self.page.evaluate(THEME, f"JupyterLab {theme}")
+            light = str(theme == "Light").lower()
+            # The page's body has no size of its own.
+            self.page.wait_for_selector(f"body[data-jp-theme-light={light}]", state="attached")
+            self.page.wait_for_timeout(1200)
+            name = path.with_stem(f"{path.stem}_dark") if theme == "Dark" else path
+            self.page.screenshot(path=name)
 
 
 @contextlib.contextmanager

@@ -4,7 +4,12 @@ import numpy as np
 import soundfile
 
 JOIN = """
-import lkexplore as lk
+import lkexplore as lk, asyncio
+async def until(true):
+    for _ in range(100):
+        if true(): break
+        await asyncio.sleep(0.1)
+    return bool(true())
 room = await lk.connect('lesson')
 me = lk.BrowserParticipant(room, identity='me', processing=False)
 me
@@ -34,8 +39,7 @@ HEARD = """async (identity) => {
 
 def here(page, words="in the room"):
     page.page.wait_for_function(
-        f"document.querySelector('.lkx-participant [role=status]').textContent.includes({words!r})",
-        timeout=30_000,
+        f"document.querySelector('.lkx-participant [role=status]').textContent.includes({words!r})"
     )
 
 
@@ -55,9 +59,8 @@ def test_the_microphone_is_heard_in_the_kernel_and_others_in_the_page(lab, page,
         "(await me.joined(20)).tracks[0].kind, me.state, me.participant is not None",
         "(await room.record('me', 5)).save('me.wav')",
         TONE,
-        "me.mute()\nawait room.wait_for_track('me')\nimport asyncio; await asyncio.sleep(1)",
-        "me.muted, me.participant.tracks[0].muted",
-        "me.leave()\nawait asyncio.sleep(1.5)\nme.participant",
+        "me.mute()\nme.muted, await until(lambda: me.participant.tracks[0].muted)",
+        "me.leave()\nawait until(lambda: me.participant is None)",
     ]
     page.open(lab.notebook("participant.ipynb", *cells))
     page.run(0)
@@ -66,31 +69,29 @@ def test_the_microphone_is_heard_in_the_kernel_and_others_in_the_page(lab, page,
     assert page.text(1).strip().endswith("('audio', 'joined', True)")
     page.run(2)
     found = beeps(lab.folder / "me.wav")
-    assert len(found) >= 8
-    assert (
-        np.median(np.diff(found)) == np.float64(0.5) or abs(np.median(np.diff(found)) - 0.5) < 0.02
-    )
+    assert len(found) >= 6
+    assert abs(np.median(np.diff(found)) - 0.5) <= 0.03
     page.run(3)
-    page.page.wait_for_selector("audio[data-identity=bob]", state="attached", timeout=20_000)
+    page.page.wait_for_selector("audio[data-identity=bob]", state="attached")
     assert abs(page.page.evaluate(HEARD, "bob") - 880) < 10
-    page.page.screenshot(path=pictures / "participant.png")
-    page.run(4)
-    assert page.text(5).strip().endswith("(True, True)")
-    page.run(6)
+    page.pictures(pictures / "participant.png")
+    assert "(True, True)" in page.text(4)
+    assert "True" in page.text(5)
     here(page, "left")
     page.save()
     saved = lab.saved("participant.ipynb")
-    assert "lkx" in saved or "BrowserParticipant" in saved
+    assert "joins room lesson" in saved
     assert "eyJ" not in saved
-    assert not [told for told in page.told if told.startswith("error")]
+    assert not [told for told in page.told if "eyJ" in told]
+    assert not page.errors()
 
 
 def test_it_can_be_joined_again_and_the_camera_is_seen(lab, page, pictures):
     cells = [
         JOIN,
         "await me.joined(20)\nme.camera = True",
-        "image = await room.capture_image('me')\nimage.rgb.shape, image.rgb.std() > 5",
-        "me.close()\nimport asyncio; await asyncio.sleep(1.5)\nroom.participants",
+        "image = await room.capture_image('me')\nimage.shape, bool(image.std() > 5)",
+        "me.close()\nawait until(lambda: 'me' not in room.participants)",
     ]
     page.open(lab.notebook("camera.ipynb", *cells))
     page.run(0)
@@ -102,11 +103,37 @@ def test_it_can_be_joined_again_and_the_camera_is_seen(lab, page, pictures):
     page.page.get_by_role("button", name="Join").click()
     here(page)
     page.run(1)
-    page.page.wait_for_selector(".lkx-participant video:visible", timeout=20_000)
+    page.page.wait_for_selector(".lkx-participant video:visible")
     page.page.wait_for_timeout(1000)
-    page.page.screenshot(path=pictures / "camera.png")
+    page.pictures(pictures / "camera.png")
     assert "True)" in page.text(2)
-    assert "me" not in page.text(3)
+    assert "True" in page.text(3)
+    assert page.page.locator(".lkx-participant").count() == 0
+    assert not page.errors()
+
+
+def test_shown_twice_it_joins_once(lab, page):
+    cells = [
+        f"{JOIN}\nfrom IPython.display import display\ndisplay(me)\ndisplay(me)",
+        "me.join()\nawait me.joined(30)\nlen(room.participants)",
+        "await until(lambda: 'me' not in room.participants)",
+    ]
+    page.open(lab.notebook("two_views.ipynb", *cells))
+    page.run(0)
+    page.page.wait_for_function("document.querySelectorAll('.lkx-participant').length === 2")
+    # The library is there before the kernel is busy waiting.
+    page.page.wait_for_function("!!globalThis.__lkexplore_library.module")
+    page.page.wait_for_timeout(2000)
+    assert page.text(1).strip().endswith("1")
+    leave = page.page.get_by_role("button", name="Leave")
+    page.page.wait_for_function(
+        "[...document.querySelectorAll('.lkx-participant button')]"
+        ".filter((one) => one.textContent === 'Leave').length === 2"
+    )
+    leave.last.click()
+    here(page, "left")
+    assert "True" in page.text(2)
+    assert not page.errors()
 
 
 def test_without_the_bundle_the_error_says_what_to_do(lab, page):

@@ -280,3 +280,12 @@ def test_what_is_no_sound_or_no_filter_is_refused(noisy):
         lk.FilterLab("speech")
     with pytest.raises(FilterError):
         lk.FilterLab(noisy, "lowpass")
+
+
+def test_another_view_hears_what_was_moved(noisy):
+    paper = Paper(lk.FilterLab(noisy, lk.filters.lowpass(8000)))
+    paper.asks("set", values={"cutoff": 2000.0}, number=1, **{"from": "one"})
+    message, _ = paper.last("values")
+    assert message["values"]["cutoff"] == 2000
+    assert message["from"] == "one"
+    paper.lab.close()

@@ -87,3 +87,18 @@ async def test_a_room_in_which_nobody_speaks_says_so(server):
         lab._asked(lab, {"do": "look"}, [])
         assert any("nobody" in message.get("text", "") for message in told)
         lab.close()
+
+
+async def test_an_impatient_person_starts_one_live_filter(lesson):
+    lab = lk.FilterLab(lesson, lk.filters.lowpass(1500), seconds=1.0)
+    await lab.ready()
+    for _ in range(3):
+        lab._asked(lab, {"do": "live", "identity": "alice"}, [])
+    await until(lambda: lab.live is not None)
+    await until(lambda: len([one for one in lesson.lives if not one.closed]) == 1)
+    # What is under way when the lab is closed does not stay.
+    lab._asked(lab, {"do": "live", "identity": "alice"}, [])
+    lab._asked(lab, {"do": "publish"}, [])
+    lab.close()
+    await until(lambda: lab.live is None and not any(not one.closed for one in lesson.lives))
+    await until(lambda: not lesson.rtc.local_participant.track_publications)

@@ -4,8 +4,11 @@ import asyncio
 import json
 import time
 
+import anywidget
+import ipywidgets
 import numpy as np
 import pytest
+from ipywidgets.widgets import widget
 
 import lkexplore as lk
 from lkexplore.credentials import claims_of
@@ -96,7 +99,7 @@ async def test_the_panel_records_who_is_ticked(room, bob, server, tmp_path, monk
     panel = lk.RecorderPanel(room)
     await until(lambda: len(panel._rows) == 2)
     for row in panel._rows.values():
-        row.ticked.value = row.identity == "carol"
+        row.ticked.value = row.key[0] == "carol"
     panel.toggle()
     await until(lambda: panel.session is not None and panel._record.description == "Stop")
     await asyncio.sleep(1.5)
@@ -158,3 +161,78 @@ async def test_without_its_bundle_it_says_what_to_do(room, monkeypatch, tmp_path
     with pytest.raises(MissingBundle, match=r"lkexplore\.widgets\.page\.build"):
         lk.BrowserParticipant(room)
     page.client.cache_clear()
+
+
+async def test_a_scope_ends_with_its_room(server, monkeypatch):
+    async with lk.connect(f"ends-{time.monotonic_ns()}", **server.where) as room:
+        scope, sent = lk.Scope(room, seconds=1), []
+        monkeypatch.setattr(scope, "send", lambda told, buffers=None: sent.append(told))
+        await asyncio.sleep(1)
+        assert not scope._running.done()
+    await until(lambda: scope._running.done())
+    assert "the room was left" in sent[-1]["ended"]
+    assert scope._running.exception() is None
+    scope._heard(scope, {"seen": True}, [])
+    assert "ended" in sent[-1]
+    scope.close()
+    scope.close()
+
+
+async def test_a_picture_that_cannot_be_drawn_does_not_end_the_scope(
+    room, bob, monkeypatch, caplog
+):
+    scope = lk.Scope(room, seconds=1)
+    monkeypatch.setattr(scope, "_still", object())
+    await until(lambda: "could not be drawn" in caplog.text)
+    assert not scope._running.done()
+    scope.close()
+
+
+async def test_the_panel_leaves_no_widgets_and_keeps_what_was_recorded(server):
+    name = f"panel-{time.monotonic_ns()}"
+    before = set(widget._instances)
+    async with lk.connect(name, **server.where) as room:
+        panel = lk.RecorderPanel(room)
+        assert panel._people.children == (panel._nobody,)
+        for _ in range(2):
+            bot = await lk.bots.play(name, TONE, "../../mallory", **server.where)
+            await until(lambda: panel._rows)
+            await bot.close()
+            await until(lambda: not panel._rows)
+        bot = await lk.bots.play(name, TONE, "../../mallory", **server.where)
+        await until(lambda: panel._rows)
+        panel.toggle()
+        await until(lambda: panel.session is not None)
+        await asyncio.sleep(1)
+        await bot.close()
+    # The room is left while it records.
+    await until(lambda: panel._running.done() and panel._cards.children)
+    assert len(panel.recordings) == 1
+    assert panel._record.disabled
+    assert panel._cards.children[0]._name.value == "mallory-0.flac"
+    panel.close()
+    left = [widget._instances[key] for key in set(widget._instances) - before]
+    assert not [one for one in left if isinstance(one, ipywidgets.DOMWidget)]
+
+
+async def test_who_is_not_ticked_stays_so_when_they_come_again(room, server):
+    panel = lk.RecorderPanel(room)
+    for wanted in (True, False):
+        bot = await lk.bots.play(room.name, TONE, "bob", **server.where)
+        await until(lambda: panel._rows)
+        (row,) = panel._rows.values()
+        assert row.ticked.value is wanted
+        row.ticked.value = False
+        await bot.close()
+        await until(lambda: not panel._rows)
+    panel.close()
+
+
+async def test_a_widget_that_cannot_be_made_is_not_left_open(room, bundle, server):
+    before = set(widget._instances)
+    with pytest.raises(TokenError):
+        lk.BrowserParticipant(room, "me", token=server.token("eve", room.name))
+    with pytest.raises(TrackNotFound):
+        lk.RecorderPanel(None)
+    left = [widget._instances[key] for key in set(widget._instances) - before]
+    assert not [one for one in left if isinstance(one, ipywidgets.Box | anywidget.AnyWidget)]

@@ -3,15 +3,15 @@
 const THE_ONE = 2;
 
 function channelsOf(view, count) {
-  const length = view.byteLength / 4 / count;
-  const bytes = view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength);
-  return Array.from({ length: count }, (_, n) => new Float32Array(bytes, 4 * n * length, length));
+  const samples = numbers(Float32Array, view);
+  const length = samples.length / count;
+  return Array.from({ length: count }, (_, n) => samples.subarray(n * length, (n + 1) * length));
 }
 
 class BlindTest {
   constructor(model, el) {
     this.model = model;
-    this.root = playerPart("div", { className: "lkx lkx-player lkx-blind", textContent: "waiting for the kernel…" });
+    this.root = element("div", { className: "lkx lkx-player lkx-blind", textContent: "waiting for the kernel…" });
     el.append(this.root);
     this.hears = (message, buffers) => this.hear(message, buffers);
     model.on("msg:custom", this.hears);
@@ -23,10 +23,11 @@ class BlindTest {
     if (message.trial && this.face) this.begin(message.trial);
   }
 
-  build({ sounds, seconds, matched, id }, buffers) {
+  build({ sounds, seconds, matched, id, rate }, buffers) {
+    this.rate = rate;
     this.sounds = sounds.map((sound, n) => ({ ...sound, samples: channelsOf(buffers[n], sound.channels) }));
     const lanes = sounds.map(({ picture, share }, n) => {
-      const lane = playerPart("div", { innerHTML: picture });
+      const lane = element("div", { innerHTML: picture });
       lane.dataset.lane = n;
       lane.style.width = `${100 * share}%`;
       return lane;
@@ -34,25 +35,18 @@ class BlindTest {
     this.root.replaceChildren();
     const named = [...sounds.map(({ name, level }) => ({ name, level })), { name: "X, which is one of them", letter: "X" }];
     this.face = new SoundPlayer(this.root, lanes, named, { seconds }, (switched) => this.load(switched));
-    this.said = ["A", "B"].map((letter) => {
-      const button = playerPart("button", { type: "button", textContent: `X is ${letter}`, title: "Hear X first" });
-      button.onclick = () => this.answer(letter);
-      return button;
-    });
-    this.count = playerPart("span", { className: "lkx-count" });
-    this.count.setAttribute("role", "status");
+    this.said = ["A", "B"].map((letter) => button(`X is ${letter}`, "Hear X first", () => this.answer(letter)));
+    this.count = statusLine("lkx-count");
     const names = sounds.map(({ name }, n) => `${LETTERS[n]}: ${name}`).join(", ");
-    this.root.append(playerPart("div", { className: "lkx-row" }, ...this.said, this.count));
-    this.root.append(playerPart("div", { className: "lkx-small", textContent: matched ? `${names}; ${matched}` : names }));
-    // What the notebook saved of it is not needed while it lives.
-    this.root.append(playerPart("style", { textContent: `.lkx-still-${id} { display: none; }` }));
+    this.root.append(row(...this.said, this.count));
+    this.root.append(element("div", { className: "lkx-small", textContent: matched ? `${names}; ${matched}` : names }));
+    hideStill(this.root, id);
     this.face.keepKeys();
     this.face.onshow = () => this.show();
   }
 
   async load(switched) {
-    const { sampleRate } = switched.context;
-    await Promise.all(this.sounds.map(({ samples }, n) => switched.setSamples(n, sampleRate, samples)));
+    await Promise.all(this.sounds.map(({ samples }, n) => switched.setSamples(n, this.rate, samples)));
     await this.hide(switched);
   }
 
@@ -60,7 +54,7 @@ class BlindTest {
   async hide(switched) {
     const { samples, level } = this.sounds[this.trial.x];
     this.face.sounds[THE_ONE].level = level;
-    await switched.setSamples(THE_ONE, switched.context.sampleRate, samples);
+    await switched.setSamples(THE_ONE, this.rate, samples);
     switched.setLevel(THE_ONE, level);
   }
 
@@ -87,7 +81,7 @@ class BlindTest {
   show() {
     if (!this.trial) return;
     if (this.face.playing && this.face.chosen === THE_ONE) this.wasHeard = true;
-    for (const button of this.said) button.disabled = this.trial.done || this.asked || !this.wasHeard;
+    for (const one of this.said) one.disabled = this.trial.done || this.asked || !this.wasHeard;
   }
 
   end() {

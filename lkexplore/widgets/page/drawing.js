@@ -4,12 +4,6 @@ const SVG = "http://www.w3.org/2000/svg";
 const FLOOR_DBFS = -120;
 const SHOWN_DB = 80;
 
-function part(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-}
-
 function shape(tag, attributes = {}, ...children) {
   const made = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
@@ -36,15 +30,15 @@ function decades(low, high) {
 class Heat {
   constructor(title) {
     this.colours = colourTable();
-    this.canvas = part("canvas", { className: "lkx-heat", width: 1, height: 1 });
+    this.canvas = element("canvas", { className: "lkx-heat", width: 1, height: 1 });
     this.canvas.setAttribute("role", "img");
     this.canvas.setAttribute("aria-label", `spectrogram ${title}`);
-    this.head = part("div", { className: "lkx-playhead", hidden: true });
-    this.stage = part("div", { className: "lkx-heat-stage" }, this.canvas, this.head);
-    this.hz = part("div", { className: "lkx-heat-hz" });
-    this.time = part("div", { className: "lkx-heat-time" });
-    this.root = part("figure", { className: "lkx-figure" },
-      part("figcaption", { textContent: title }), this.hz, this.stage, this.time);
+    this.head = element("div", { className: "lkx-playhead", hidden: true });
+    this.stage = element("div", { className: "lkx-heat-stage" }, this.canvas, this.head);
+    this.hz = element("div", { className: "lkx-heat-hz" });
+    this.time = element("div", { className: "lkx-heat-time" });
+    this.root = element("figure", { className: "lkx-figure" },
+      element("figcaption", { textContent: title }), this.hz, this.stage, this.time);
     this.top = 0;
   }
 
@@ -56,7 +50,7 @@ class Heat {
     this.clear();
     const ticks = decades(low, high).filter((hz) => String(hz)[0] === "1" || high < 6000);
     this.hz.replaceChildren(...ticks.map((hz) => {
-      const tick = part("span", { textContent: hertz(hz) });
+      const tick = element("span", { textContent: hertz(hz) });
       tick.style.bottom = `${100 * this.up(hz)}%`;
       return tick;
     }));
@@ -64,7 +58,7 @@ class Heat {
     const marks = [];
     for (let n = 0; n * step <= seconds * 0.97; n++) marks.push(+(n * step).toPrecision(6));
     this.time.replaceChildren(...marks.map((second, n) => {
-      const tick = part("span", { textContent: n ? `${second}` : "0 s" });
+      const tick = element("span", { textContent: n ? `${second}` : "0 s" });
       tick.style.left = `${(100 * second) / seconds}%`;
       return tick;
     }));
@@ -118,7 +112,7 @@ class Curve {
     this.grid = shape("g", { class: "lkx-grid" });
     this.none = shape("text", { x: 180, y: 80, class: "lkx-none" });
     this.picture = shape("svg", { viewBox: "0 0 360 170", role: "img", "aria-label": "frequency response" }, this.grid, this.line, this.none);
-    this.root = part("figure", { className: "lkx-figure lkx-curve" }, part("figcaption", { textContent: "Gain (dB) over Hz" }), this.picture);
+    this.root = element("figure", { className: "lkx-figure lkx-curve" }, element("figcaption", { textContent: "Gain (dB) over Hz" }), this.picture);
   }
 
   draw(db, half) {
@@ -159,15 +153,15 @@ class Roots {
     this.marks = shape("g");
     this.plane = shape("g", { class: "lkx-grid" });
     this.picture = shape("svg", { viewBox: "0 0 170 170", role: "img", "aria-label": "poles and zeros" }, this.plane, this.marks);
-    this.caption = part("figcaption");
-    this.root = part("figure", { className: "lkx-figure lkx-roots" }, this.caption, this.picture);
+    this.caption = element("figcaption");
+    this.root = element("figure", { className: "lkx-figure lkx-roots" }, this.caption, this.picture);
     this.draw([], []);
   }
 
   draw(poles, zeros) {
     this.root.hidden = !(poles.length + zeros.length);
     const far = Math.max(...[...poles, ...zeros].map(([a, b]) => Math.hypot(a, b)), 1);
-    const scale = 78 / Math.min(far, 2) ;
+    const scale = 78 / Math.min(far, 2);
     const x = (value) => (85 + scale * value).toFixed(2);
     const y = (value) => (85 - scale * value).toFixed(2);
     this.plane.replaceChildren(

@@ -4,14 +4,6 @@ const STEPS = 400;
 const WAIT_MS = 3000;
 const SIDES = ["before", "after"];
 
-function view(Kind, buffer) {
-  return new Kind(buffer.buffer.slice(buffer.byteOffset, buffer.byteOffset + buffer.byteLength));
-}
-
-function button(text, title, act) {
-  return part("button", { type: "button", textContent: text, title, onclick: act });
-}
-
 // One parameter: a slider that moves by its scale, and a field for the exact value.
 class Slider {
   constructor(told, moved) {
@@ -20,15 +12,14 @@ class Slider {
     const words = `${told.name}${told.unit ? ` (${told.unit})` : ""}`;
     const step = this.whole ? this.step : 1;
     const [low, high] = this.whole ? [this.low, this.high] : [0, STEPS];
-    this.range = part("input", { type: "range", min: low, max: high, step });
-    this.field = part("input", { type: "number", step: this.whole ? this.step : "any", min: this.low, max: this.high });
+    this.range = element("input", { type: "range", min: low, max: high, step });
+    this.field = element("input", { type: "number", step: this.whole ? this.step : "any", min: this.low, max: this.high });
     this.range.setAttribute("aria-label", words);
     this.field.setAttribute("aria-label", `${words}, exactly`);
     this.range.dataset.name = told.name;
     this.range.oninput = () => this.take(this.ofPlace(+this.range.value));
     this.field.onchange = () => this.field.value !== "" && this.take(+this.field.value);
-    for (const one of [this.range, this.field]) one.dataset.lmSuppressShortcuts = "true";
-    this.root = part("label", { className: "lkx-slider" }, part("span", { textContent: words.replace(/[._]/g, "$&\u200b") }), this.range, this.field);
+    this.root = element("label", { className: "lkx-slider" }, element("span", { textContent: words.replace(/[._]/g, "$&\u200b") }), this.range, this.field);
     this.show(told.value);
   }
 
@@ -67,6 +58,7 @@ class Lab {
   constructor(model, el) {
     this.model = model;
     this.sounds = new Switch();
+    this.name = Math.random().toString(36).slice(2);
     this.waiting = {};
     this.sent = 0;
     this.asked = null;
@@ -87,22 +79,18 @@ class Lab {
   }
 
   build() {
-    const row = (...children) => part("div", { className: "lkx-row" }, ...children);
-    this.choice = part("select", { title: "Filter", onchange: () => this.do("choose", { name: this.choice.value }) });
+    this.choice = element("select", { title: "Filter", onchange: () => this.do("choose", { name: this.choice.value }) });
     this.choice.setAttribute("aria-label", "Filter");
-    this.status = part("span", { className: "lkx-said" });
-    this.status.setAttribute("role", "status");
-    this.sliders = part("div", { className: "lkx-sliders" });
-    this.table = part("table", { className: "lkx-measures" });
-    this.code = part("pre", { className: "lkx-code", hidden: true, tabIndex: 0 });
+    this.status = statusLine("lkx-said");
+    this.sliders = element("div", { className: "lkx-sliders" });
+    this.table = element("table", { className: "lkx-measures" });
+    this.code = element("pre", { className: "lkx-code", hidden: true, tabIndex: 0 });
     this.code.setAttribute("aria-label", "Python that makes this filter");
-    this.hides = part("style");
-    this.root = part("div", { className: "lkx lkx-lab", hidden: true },
-      this.hides,
+    this.root = element("div", { className: "lkx lkx-lab", hidden: true },
       row(this.choice, this.status),
-      part("div", { className: "lkx-bench" }, this.sliders, this.curve.root, this.roots.root),
-      part("div", { className: "lkx-pair" }, this.before.root, this.after.root),
-      row(...this.playButtons(), part("span", { className: "lkx-gap" }), ...this.boxButtons()),
+      element("div", { className: "lkx-bench" }, this.sliders, this.curve.root, this.roots.root),
+      element("div", { className: "lkx-pair" }, this.before.root, this.after.root),
+      row(...this.playButtons(), element("span", { className: "lkx-gap" }), ...this.boxButtons()),
       this.table,
       row(...this.outButtons()),
       this.code);
@@ -130,15 +118,14 @@ class Lab {
   }
 
   outButtons() {
-    this.path = part("input", { type: "text", value: "filtered.flac", title: "File: .wav, .flac, .ogg or .mp3" });
+    this.path = element("input", { type: "text", value: "filtered.flac", title: "File: .wav, .flac, .ogg or .mp3" });
     this.path.setAttribute("aria-label", "File to save as");
-    this.path.dataset.lmSuppressShortcuts = "true";
     this.showCode = button("Show code", "The Python that makes this filter", () => (this.code.hidden ? this.do("code") : (this.code.hidden = true)));
-    this.who = part("select", { title: "Whose track", onfocus: () => this.do("people") });
+    this.who = element("select", { title: "Whose track", onfocus: () => this.do("people") });
     this.who.setAttribute("aria-label", "Whose track is filtered live");
     this.live = button("Run live", "The room hears this person through the filter", () => this.do("live", { identity: this.isLive ? "" : this.who.value }));
     this.publish = button("Publish", "Play the filtered sound into the room", () => this.do("publish", { stop: this.isPublished }));
-    this.inRoom = part("span", { className: "lkx-row", hidden: true }, this.live, this.who, this.publish);
+    this.inRoom = element("span", { className: "lkx-row", hidden: true }, this.live, this.who, this.publish);
     return [this.inRoom, button("Save", "Save the filtered sound", () => this.do("save", { path: this.path.value })), this.path, this.showCode];
   }
 
@@ -159,7 +146,7 @@ class Lab {
     const values = this.waiting;
     this.waiting = {};
     this.asked = now;
-    this.do("set", { values, number: ++this.sent });
+    this.do("set", { values, number: ++this.sent, from: this.name });
     clearTimeout(this.late);
     this.late = setTimeout(() => this.tooLate(), WAIT_MS);
   }
@@ -178,9 +165,10 @@ class Lab {
   }
 
   on_controls({ choices, chosen, sliders, half, name, cut, id }) {
-    this.appear(id);
+    this.root.hidden = false;
+    hideStill(this.root, id);
     this.half = half;
-    this.choice.replaceChildren(...choices.map((text) => part("option", { textContent: text === "yours" ? `yours: ${name}`.slice(0, 60) : text, value: text })));
+    this.choice.replaceChildren(...choices.map((text) => element("option", { textContent: text === "yours" ? `yours: ${name}`.slice(0, 60) : text, value: text })));
     this.choice.value = chosen;
     this.whole.hidden = !cut;
     const same = this.made && sliders.length === this.made.length && sliders.every((one, n) => one.name === this.made[n].name && one.high === this.made[n].high);
@@ -193,24 +181,24 @@ class Lab {
     if (!this.code.hidden) this.do("code");
   }
 
-  // What the notebook saved is not needed while this one lives; it may come later than this.
-  appear(id) {
-    this.root.hidden = false;
-    this.hides.textContent = `.lkx-still-${id} { display: none; }`;
+  // Moved in another view.
+  on_values({ values, from }) {
+    if (from === this.name) return;
+    for (const one of this.made ?? []) if (one.name in values) one.show(values[one.name]);
   }
 
   on_curve(_message, [buffer]) {
-    this.curve.draw(view(Float32Array, buffer), this.half);
+    this.curve.draw(numbers(Float32Array, buffer), this.half);
   }
 
   on_roots({ poles, zeros }, [buffer] = []) {
-    const flat = buffer ? view(Float32Array, buffer) : [];
+    const flat = buffer ? numbers(Float32Array, buffer) : [];
     const pairs = Array.from({ length: poles + zeros }, (_, n) => [flat[2 * n], flat[2 * n + 1]]);
     this.roots.draw(pairs.slice(0, poles), pairs.slice(poles));
   }
 
   on_before(message, [buffer]) {
-    const values = view(Uint8Array, buffer);
+    const values = numbers(Uint8Array, buffer);
     this.before.resize(message);
     this.after.resize(message);
     this.before.values.set(values);
@@ -222,7 +210,7 @@ class Lab {
 
   on_columns({ from, count, number }, [buffer]) {
     if (from + count > this.after.columns) return;
-    this.after.put(from, count, view(Uint8Array, buffer));
+    this.after.put(from, count, numbers(Uint8Array, buffer));
     if (number) this.root.dataset.begun = number;
   }
 
@@ -239,7 +227,7 @@ class Lab {
   }
 
   on_sound({ side, rate, channels, whole }, [buffer]) {
-    const raw = view(Int16Array, buffer);
+    const raw = numbers(Int16Array, buffer);
     const frames = raw.length / channels;
     const planes = Array.from({ length: channels }, (_, n) => Float32Array.from(raw.subarray(n * frames, (n + 1) * frames), (value) => value / 32768));
     if (!frames) return;
@@ -251,19 +239,20 @@ class Lab {
   async hearOnce(rate, planes) {
     this.sounds.pause();
     this.once?.end();
-    this.once = new Switch();
-    await this.once.setSamples(0, rate, planes);
-    this.once.play(0);
+    const once = (this.once = new Switch());
+    await once.setSamples(0, rate, planes);
+    // Another one may have been asked for meanwhile, or none any more.
+    if (this.once === once) once.play(0);
   }
 
   on_measures({ of, values }) {
     this.values[of] = values;
     const names = [["peak", "Peak (dBFS)"], ["rms", "RMS (dBFS)"], ["lufs", "Loudness (LUFS)"], ["above", "Loud over quiet (dB)"]];
     const number = (value) => (value == null ? "–" : value.toFixed(1));
-    const cells = (side) => names.map(([name]) => part("td", { textContent: number(this.values[side][name]) }));
+    const cells = (side) => names.map(([name]) => element("td", { textContent: number(this.values[side][name]) }));
     this.table.replaceChildren(
-      part("tr", {}, part("th"), ...names.map(([, words]) => part("th", { scope: "col", textContent: words }))),
-      ...SIDES.map((side) => part("tr", {}, part("th", { scope: "row", textContent: side }), ...cells(side))),
+      element("tr", {}, element("th"), ...names.map(([, words]) => element("th", { scope: "col", textContent: words }))),
+      ...SIDES.map((side) => element("tr", {}, element("th", { scope: "row", textContent: side }), ...cells(side))),
     );
   }
 
@@ -273,13 +262,11 @@ class Lab {
     this.isLive = Boolean(live);
     this.isPublished = playing;
     if (people.join() !== [...this.who.options].map((one) => one.value).join())
-      this.who.replaceChildren(...people.map((name) => part("option", { textContent: name, value: name })));
+      this.who.replaceChildren(...people.map((name) => element("option", { textContent: name, value: name })));
     if (people.includes(chosen)) this.who.value = chosen;
     this.live.disabled = !this.isLive && !people.length;
     this.live.textContent = live ? "Stop live" : "Run live on";
-    this.live.setAttribute("aria-pressed", String(this.isLive));
     this.publish.textContent = playing ? "Stop publishing" : "Publish";
-    this.publish.setAttribute("aria-pressed", String(playing));
   }
 
   on_selection({ box }) {
@@ -329,15 +316,15 @@ class Lab {
   showPlaying() {
     const { playing, chosen, region } = this.sounds;
     this.play.textContent = playing ? "Pause" : "Play";
-    this.play.setAttribute("aria-pressed", String(playing));
-    this.sides.forEach((one, n) => one.setAttribute("aria-pressed", String(n === chosen)));
-    this.loop.setAttribute("aria-pressed", String(Boolean(region)));
+    this.sides.forEach((one, n) => showPressed(n === chosen, one));
+    showPressed(region, this.loop);
   }
 
   end() {
     clearTimeout(this.late);
     this.model.off("msg:custom", this.hears);
     this.once?.end();
+    this.once = null;
     this.sounds.end();
     this.root.remove();
   }

@@ -14,8 +14,8 @@ class Marquee {
     this.heat = heat;
     this.chosen = chosen;
     this.box = null;
-    this.frame = part("div", { className: "lkx-box", hidden: true });
-    this.label = part("span", { className: "lkx-box-label" });
+    this.frame = element("div", { className: "lkx-box", hidden: true });
+    this.label = element("span", { className: "lkx-box-label" });
     this.frame.append(this.label);
     const stage = heat.stage;
     stage.append(this.frame);

@@ -2,10 +2,12 @@
 
 const LOOK_MS = 100;
 const REPLY_MS = 15000;
-const RENEW_MS = 5 * 60 * 1000;
+const RENEW_MS = 4 * 60 * 1000;
+// A little less than the kernel says.
+const TOKEN_LASTS_MS = 9 * 60 * 1000;
 
 // One library for all widgets of the page.
-const library = (globalThis.__lkexplore_library ??= { module: null, failed: false });
+const library = (globalThis.__lkexplore_library ??= { module: null });
 
 async function unpacked(buffer) {
   const stream = new Blob([buffer]).stream().pipeThrough(new DecompressionStream("gzip"));
@@ -34,7 +36,7 @@ function ask(model, question) {
       else resolve({ answer, buffers });
     }
     model.on("msg:custom", hear);
-    model.send({ ask: question, number });
+    sendTo(model, { ask: question, number });
   });
 }
 
@@ -55,6 +57,8 @@ class Joined {
     this.lk = lk;
     this.view = view;
     this.audio = new Map();
+    this.following = Promise.resolve();
+    this.over = false;
     lk.setLogLevel("warn");
     this.room = new lk.Room({ adaptiveStream: false, dynacast: false });
     const E = lk.RoomEvent;
@@ -70,18 +74,25 @@ class Joined {
 
   tell(values) {
     for (const [name, value] of Object.entries(values)) this.model.set(name, value);
-    this.model.save_changes();
+    saveTo(this.model);
   }
 
   async join(url, token) {
     await this.room.connect(url, token, { autoSubscribe: true });
     await this.follow();
-    this.tell({ state: "joined", identity: this.room.localParticipant.identity, message: "" });
+    if (this.over) throw new Error("the connection has ended");
+    this.tell({ state: "joined", message: "" });
     this.timer = setInterval(() => this.look(), LOOK_MS);
   }
 
+  // One change after the other.
+  follow() {
+    this.following = this.following.catch(() => {}).then(() => this.over || this.publish());
+    return this.following;
+  }
+
   // Publish what the model asks for, and nothing else.
-  async follow() {
+  async publish() {
     const local = this.room.localParticipant;
     const microphone = this.model.get("microphone");
     const camera = this.model.get("camera");
@@ -139,10 +150,14 @@ class Joined {
   }
 
   left() {
+    this.over = true;
     clearInterval(this.timer);
     for (const player of this.audio.values()) player.remove();
     this.audio.clear();
     this.view.picture.hidden = true;
+    this.view.others.textContent = "";
+    this.view.meter.value = 0;
+    this.onleft?.();
     if (this.model.get("state") !== "failed") this.tell({ state: "left" });
   }
 
@@ -152,7 +167,6 @@ class Joined {
 }
 
 function face() {
-  const button = (text, title) => element("button", { textContent: text, title, type: "button" });
   const view = {
     join: button("Join", "Join the room with this page's microphone"),
     mute: button("Mute", "Others do not hear you"),
@@ -160,15 +174,14 @@ function face() {
     microphones: element("select", { title: "Microphone" }),
     cameras: element("select", { title: "Camera" }),
     meter: element("meter", { min: 0, max: 1, value: 0, title: "Your level" }),
-    status: element("span", { className: "lkx-status" }),
+    status: statusLine("lkx-status"),
     others: element("span", { className: "lkx-others" }),
     picture: element("video", { hidden: true, muted: true, playsInline: true, autoplay: true }),
     sounds: element("div", { hidden: true }),
   };
   for (const name of ["microphones", "cameras", "meter"])
     view[name].setAttribute("aria-label", view[name].title);
-  view.status.setAttribute("role", "status");
-  const row = (...parts) => element("div", { className: "lkx-row" }, ...parts);
+  view.picture.setAttribute("aria-label", "What your camera shows");
   view.root = element(
     "div",
     { className: "lkx lkx-participant" },
@@ -198,105 +211,181 @@ const WORDS = {
   failed: "could not join",
 };
 
-function render({ model, el }) {
-  const view = face();
-  el.append(view.root);
-  let joined = null;
+// A token and the library, fetched when shown, for the kernel may be busy when Join is pressed.
+class Ticket {
+  constructor(model, came) {
+    this.model = model;
+    this.came = came;
+    this.renewing = setInterval(() => this.prepare(), RENEW_MS);
+    this.prepare();
+  }
 
-  const set = (name, value) => {
-    model.set(name, value);
-    model.save_changes();
-  };
-
-  // Fetched when shown, for the kernel may be busy when the button is pressed.
-  let ticket = null;
-  const prepare = () => {
-    ticket = ask(model, "token").then(({ answer }) => {
-      hideStill(view.root, answer.still);
+  prepare() {
+    const coming = ask(this.model, "token").then(({ answer }) => {
+      this.good = { answer, until: performance.now() + TOKEN_LASTS_MS };
+      this.came(answer.still);
       return answer;
     });
-    ticket.catch(() => (ticket = null));
-    livekit(model).catch(() => {});
-  };
-  const renewing = setInterval(prepare, RENEW_MS);
-  prepare();
+    const ended = () => {
+      if (this.coming === coming) this.coming = null;
+    };
+    this.coming = coming;
+    coming.then(ended, ended);
+    livekit(this.model).catch(() => {});
+  }
 
-  async function join() {
-    if (joined) return;
-    set("message", "");
-    set("state", "joining");
+  // One that still holds does for a kernel that is busy now.
+  async token() {
+    if (performance.now() < this.good?.until) return this.good.answer;
+    if (!this.coming) this.prepare();
+    return this.coming;
+  }
+
+  end() {
+    clearInterval(this.renewing);
+  }
+}
+
+// A view of the panel. All views of a widget in a page share one seat: { joined, joining, views }.
+class Panel {
+  constructor(model, el, seat) {
+    this.model = model;
+    this.seat = seat;
+    this.view = face();
+    el.append(this.view.root);
+    seat.views.add(this);
+    this.ticket = new Ticket(model, (id) => hideStill(this.view.root, id));
+    this.shows = () => this.show();
+    this.follows = () => this.follow();
+    this.hears = (order) => this.hear(order);
+    this.wanted = ["muted", "microphone", "camera", "listening", "microphone_device", "camera_device"];
+    for (const name of this.wanted) model.on(`change:${name}`, this.follows);
+    model.on("change", this.shows);
+    model.on("msg:custom", this.hears);
+    this.connectButtons();
+    // A page that was reloaded, or a notebook opened again, is in no room.
+    if (!seat.joined && !seat.joining && model.get("state") !== "waiting") this.set({ state: "waiting", message: "" });
+    this.show();
+  }
+
+  set(values) {
+    for (const [name, value] of Object.entries(values)) this.model.set(name, value);
+    saveTo(this.model);
+  }
+
+  connectButtons() {
+    const { join, mute, camera, microphones, cameras } = this.view;
+    const turn = (name) => () => this.set({ [name]: !this.model.get(name) });
+    join.onclick = () => (this.seat.joined ? this.leave() : this.join());
+    mute.onclick = turn("muted");
+    camera.onclick = turn("camera");
+    microphones.onchange = () => this.set({ microphone_device: microphones.value });
+    cameras.onchange = () => this.set({ camera_device: cameras.value });
+  }
+
+  // With several views one of them does it.
+  get first() {
+    return [...this.seat.views][0] === this;
+  }
+
+  hear(order) {
+    if (!this.first) return;
+    if (order.do === "leave") this.leave();
+    if (order.do === "join") this.join();
+  }
+
+  async join() {
+    const { seat, model } = this;
+    if (seat.joined || seat.joining) return;
+    const mine = (seat.joining = { panel: this });
+    let joined = null;
+    let token = "";
     try {
+      this.set({ message: "", state: "joining" });
       const lk = await livekit(model);
-      if (!ticket) prepare();
-      const answer = await ticket;
-      joined = new Joined(model, lk, view);
-      await joined.join(answer.url, answer.token);
+      const answer = await this.ticket.token();
+      if (seat.joining !== mine) return;
+      token = answer.token;
+      joined = mine.joined = new Joined(model, lk, this.view);
+      joined.onleft = () => {
+        if (seat.joined === joined) seat.joined = null;
+        this.show();
+      };
+      joined.panel = this;
+      await joined.join(answer.url, token);
+      if (seat.joining !== mine) return joined.leave();
+      seat.joined = joined;
+      seat.joining = null;
+      this.show();
     } catch (error) {
-      const failed = joined;
-      joined = null;
-      model.set("message", String(error?.message ?? error));
-      set("state", "failed");
-      await failed?.leave();
+      if (seat.joining === mine) {
+        seat.joining = null;
+        this.set({ message: said(error, token), state: "failed" });
+      }
+      await joined?.leave();
     }
   }
 
-  async function leave() {
-    const leaving = joined;
-    joined = null;
-    await leaving?.leave();
+  async leave() {
+    const { joined, joining } = this.seat;
+    this.seat.joined = this.seat.joining = null;
+    if (joining) this.set({ state: "left" });
+    await (joined ?? joining?.joined)?.leave();
   }
 
-  async function follow() {
+  async follow() {
+    if (!this.first) return;
     try {
-      await joined?.follow();
+      await this.seat.joined?.follow();
     } catch (error) {
-      set("message", String(error?.message ?? error));
+      this.set({ message: said(error) });
     }
   }
 
-  function show() {
+  show() {
+    const { model, view, seat } = this;
+    // Another page that was opened with this notebook does not know that this one is in the room.
     const state = model.get("state");
+    if (seat.joined && ["waiting", "left"].includes(state) && this.first) return this.set({ state: "joined" });
     const here = state === "joined" || state === "reconnecting";
     const message = model.get("message");
-    if (state === "left") joined = null;
     view.status.textContent =
       `${here ? model.get("identity") + " is " : ""}${WORDS[state] ?? state}` +
       (message ? `: ${message}` : "");
-    view.join.textContent = here ? "Leave" : "Join";
-    view.join.disabled = state === "joining";
-    view.mute.textContent = model.get("muted") ? "Unmute" : "Mute";
-    view.mute.setAttribute("aria-pressed", String(model.get("muted")));
-    view.camera.textContent = model.get("camera") ? "Camera off" : "Camera on";
-    view.camera.setAttribute("aria-pressed", String(model.get("camera")));
+    view.join.textContent = seat.joined ? "Leave" : here ? "Join from here" : "Join";
+    view.join.disabled = Boolean(seat.joining);
+    showPressed(model.get("muted"), view.mute);
+    showPressed(model.get("camera"), view.camera);
     view.mute.disabled = view.camera.disabled = !here;
     fill(view.microphones, model.get("microphones"), model.get("microphone_device"));
     fill(view.cameras, model.get("cameras"), model.get("camera_device"));
   }
 
-  view.join.onclick = () => (joined ? leave() : join());
-  view.mute.onclick = () => set("muted", !model.get("muted"));
-  view.camera.onclick = () => set("camera", !model.get("camera"));
-  view.microphones.onchange = () => set("microphone_device", view.microphones.value);
-  view.cameras.onchange = () => set("camera_device", view.cameras.value);
-  const wanted = ["muted", "microphone", "camera", "listening", "microphone_device", "camera_device"];
-  for (const name of wanted) model.on(`change:${name}`, follow);
-  model.on("change", show);
-  const hear = (order) => {
-    if (order.do === "leave") leave();
-    if (order.do === "join") join();
-  };
-  model.on("msg:custom", hear);
-  // A page that was reloaded, or a notebook opened again, is in no room.
-  if (model.get("state") !== "waiting") set("state", "waiting");
-  show();
-
-  return () => {
-    clearInterval(renewing);
-    model.off("msg:custom", hear);
-    model.off("change", show);
-    for (const name of wanted) model.off(`change:${name}`, follow);
-    leave();
-  };
+  end() {
+    const { seat, model } = this;
+    this.ticket.end();
+    model.off("msg:custom", this.hears);
+    model.off("change", this.shows);
+    for (const name of this.wanted) model.off(`change:${name}`, this.follows);
+    seat.views.delete(this);
+    // What is heard and seen is in the view that joined.
+    if ((seat.joined?.panel ?? seat.joining?.panel) === this) this.leave();
+    this.view.root.remove();
+  }
 }
 
-export default { render };
+// What went wrong, without what is secret.
+function said(error, token = "") {
+  const text = String(error?.message ?? error);
+  return token ? text.replaceAll(token, "…") : text;
+}
+
+export default () => {
+  const seat = { joined: null, joining: null, views: new Set() };
+  return {
+    render({ model, el }) {
+      const panel = new Panel(model, el, seat);
+      return () => panel.end();
+    },
+  };
+};

@@ -4,12 +4,6 @@ const STEP_SECONDS = 1;
 const DRAG_PIXELS = 4;
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-function playerPart(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-}
-
 class SoundPlayer {
   // Sounds: [{ name, level, letter }]; load(switch) brings them when they are first wanted. Of so many
   // seconds that the pictures show, so many may be heard.
@@ -39,13 +33,13 @@ class SoundPlayer {
   }
 
   makeStage(lanes) {
-    this.head = playerPart("div", { className: "lkx-head" });
-    this.shade = playerPart("div", { className: "lkx-region", hidden: true });
+    this.head = element("div", { className: "lkx-head" });
+    this.shade = element("div", { className: "lkx-region", hidden: true });
     if (this.sounds.length > 1)
-      lanes.forEach((lane) => lane.append(playerPart("b", { className: "lkx-letter", textContent: this.sounds[lane.dataset.lane].letter })));
-    const unheard = playerPart("div", { className: "lkx-unheard", hidden: this.heard > 0.999 * this.seconds, title: "not embedded" });
+      lanes.forEach((lane) => lane.append(element("b", { className: "lkx-letter", textContent: this.sounds[lane.dataset.lane].letter })));
+    const unheard = element("div", { className: "lkx-unheard", hidden: this.heard > 0.999 * this.seconds, title: "not embedded" });
     unheard.style.left = `${(100 * this.heard) / this.seconds}%`;
-    const stage = playerPart("div", { className: "lkx-stage", tabIndex: 0, title: "Click to go there, drag to loop a region" }, ...lanes, unheard, this.shade, this.head);
+    const stage = element("div", { className: "lkx-stage", tabIndex: 0, title: "Click to go there, drag to loop a region" }, ...lanes, unheard, this.shade, this.head);
     stage.setAttribute("role", "slider");
     stage.setAttribute("aria-label", "Position in seconds");
     stage.setAttribute("aria-valuemin", "0");
@@ -55,18 +49,12 @@ class SoundPlayer {
   }
 
   makeRow() {
-    const button = (text, title, act) => {
-      const made = playerPart("button", { type: "button", textContent: text, title });
-      made.onclick = act;
-      return made;
-    };
     this.button = button("Play", "Play or pause (space)", () => this.toggle());
     this.choices = this.sounds.length < 2 ? [] : this.sounds.map(({ name, letter }, n) => button(letter, `Hear ${name} (key ${letter})`, () => this.choose(n)));
     this.looping = button("Loop", "Loop everything, or no longer loop (L)", () => this.toggleLoop());
-    this.clock = playerPart("span", { className: "lkx-clock" });
-    this.status = playerPart("span", { className: "lkx-said" });
-    this.status.setAttribute("role", "status");
-    return playerPart("div", { className: "lkx-row" }, this.button, ...this.choices, this.looping, this.clock, this.status);
+    this.clock = element("span", { className: "lkx-clock" });
+    this.status = statusLine("lkx-said");
+    return row(this.button, ...this.choices, this.looping, this.clock, this.status);
   }
 
   async ready() {
@@ -80,13 +68,16 @@ class SoundPlayer {
 
   async bring() {
     this.say("loading…");
+    const brought = this.switch;
     try {
-      await this.load(this.switch);
+      await this.load(brought);
     } catch (error) {
-      this.switch.end();
+      brought.end();
       this.switch = null;
       throw error;
     }
+    // It may have been taken away meanwhile.
+    if (this.switch !== brought) return;
     const { from } = this;
     this.loaded = true;
     this.sounds.forEach(({ level }, n) => this.switch.setLevel(n, level ?? 1));
@@ -104,7 +95,7 @@ class SoundPlayer {
       this.say(`cannot be played here: ${error.message}`);
       return;
     }
-    this.switch.play(this.from >= this.heard ? 0 : this.from);
+    this.switch?.play(this.from >= this.heard ? 0 : this.from);
   }
 
   get playing() {
@@ -203,8 +194,8 @@ class SoundPlayer {
   show() {
     if (this.loaded) this.from = this.switch.position;
     this.button.textContent = this.playing ? "Pause" : "Play";
-    this.looping.setAttribute("aria-pressed", String(Boolean(this.region)));
-    this.choices.forEach((button, n) => button.setAttribute("aria-pressed", String(n === this.chosen)));
+    showPressed(this.region, this.looping);
+    this.choices.forEach((one, n) => showPressed(n === this.chosen, one));
     this.stage.querySelectorAll("[data-lane]").forEach((lane) => {
       lane.style.opacity = this.choices.length && Number(lane.dataset.lane) !== this.chosen ? "0.4" : "1";
     });
@@ -224,5 +215,6 @@ class SoundPlayer {
     this.root.removeEventListener("keydown", this.pressed);
     this.switch?.end();
     this.switch = null;
+    this.loaded = false;
   }
 }

@@ -14,13 +14,18 @@ const TICKS_HZ = [100, 1000, 10000];
 
 const COLOURS = colourTable();
 
+function ink() {
+  return getComputedStyle(document.body).getPropertyValue("--jp-brand-color1").trim() || "#1976d2";
+}
+
 class Meter {
-  constructor() {
+  constructor(label) {
     this.bar = element("div", { className: "lkx-meter-bar" });
     this.mark = element("div", { className: "lkx-meter-mark" });
     this.text = element("span", { className: "lkx-meter-text" });
     this.root = element("div", { className: "lkx-meter" }, this.bar, this.mark);
     this.root.setAttribute("role", "meter");
+    this.root.setAttribute("aria-label", label);
     this.root.setAttribute("aria-valuemin", FLOOR_DB);
     this.root.setAttribute("aria-valuemax", 0);
     this.held = FLOOR_DB;
@@ -40,7 +45,8 @@ class Meter {
     this.mark.style.left = `${100 * share(this.held)}%`;
     this.mark.classList.toggle("lkx-over", this.held > -0.1);
     this.text.textContent = `${rms.toFixed(0)} dBFS, peak ${this.held.toFixed(0)}`;
-    this.root.setAttribute("aria-valuenow", rms);
+    this.root.setAttribute("aria-valuenow", Math.max(FLOOR_DB, rms));
+    this.root.setAttribute("aria-valuetext", this.text.textContent);
   }
 }
 
@@ -48,17 +54,25 @@ class Meter {
 class Lane {
   constructor(id, label, seconds, capture) {
     this.width = Math.round(seconds * COLUMNS_A_SECOND);
-    this.meter = new Meter();
+    this.meter = new Meter(`level of ${label}`);
     this.wave = element("canvas", { width: this.width, height: WAVE_HEIGHT, className: "lkx-wave" });
     this.fall = element("canvas", { width: this.width, height: BINS, className: "lkx-fall" });
     for (const [canvas, what] of [[this.wave, "waveform"], [this.fall, "spectrogram"]]) {
-      canvas.tabIndex = 0;
       canvas.title = `click to capture the last ${seconds} s of ${label}`;
-      canvas.setAttribute("role", "button");
-      canvas.setAttribute("aria-label", `${what} of ${label}: ${canvas.title}`);
+      canvas.setAttribute("role", "img");
+      canvas.setAttribute("aria-label", `${what} of ${label}`);
       canvas.onclick = () => capture(id);
-      canvas.onkeydown = (event) => event.key === "Enter" && capture(id);
     }
+    // One of the two is enough for the keys.
+    this.fall.tabIndex = 0;
+    this.fall.setAttribute("role", "button");
+    this.fall.setAttribute("aria-label", `capture the last ${seconds} s of ${label}`);
+    this.fall.onkeydown = (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      event.stopPropagation();
+      if (!event.repeat) capture(id);
+    };
     const ticks = TICKS_HZ.map((hz) => {
       const up = Math.log(hz / LOWEST_HZ) / Math.log(HIGHEST_HZ / LOWEST_HZ);
       const tick = element("span", { textContent: hz < 1000 ? `${hz} Hz` : `${hz / 1000} kHz` });
@@ -68,7 +82,7 @@ class Lane {
     this.root = element(
       "div",
       { className: "lkx-lane" },
-      element("div", { className: "lkx-row" }, element("b", { textContent: label }), this.meter.root, this.meter.text),
+      row(element("b", { textContent: label }), this.meter.root, this.meter.text),
       this.wave,
       element("div", { className: "lkx-under" }, this.fall, element("div", { className: "lkx-hz" }, ...ticks)),
       element("div", { className: "lkx-time" }, element("span", { textContent: `-${seconds} s` }), element("span", { textContent: "now" })),
@@ -77,8 +91,7 @@ class Lane {
   }
 
   clear() {
-    const style = getComputedStyle(document.body);
-    this.ink = style.getPropertyValue("--jp-brand-color1").trim() || "#1976d2";
+    this.ink = ink();
     const wave = this.wave.getContext("2d");
     wave.clearRect(0, 0, this.width, WAVE_HEIGHT);
     const fall = this.fall.getContext("2d");
@@ -116,32 +129,33 @@ class Picture {
     this.model = model;
     this.lanes = new Map();
     this.heard = performance.now();
-    this.pause = element("button", { type: "button", title: "The sound is kept meanwhile" });
-    this.pause.onclick = () => {
+    this.pause = button("Pause", "The picture stands still; the sound is kept meanwhile", () => {
       model.set("paused", !model.get("paused"));
-      model.save_changes();
-    };
-    this.status = element("span");
-    this.status.setAttribute("role", "status");
+      saveTo(model);
+    });
+    this.status = statusLine("lkx-said");
     this.place = element("div", { className: "lkx-lanes" });
-    this.root = element("div", { className: "lkx lkx-scope" }, element("div", { className: "lkx-row" }, this.pause, this.status), this.place);
+    this.root = element("div", { className: "lkx lkx-scope" }, row(this.pause, this.status), this.place);
     el.append(this.root);
-    this.shows = () => {
-      const paused = model.get("paused");
-      this.pause.textContent = paused ? "Go on" : "Pause";
-      this.pause.setAttribute("aria-pressed", String(paused));
-    };
+    this.shows = () => showPressed(model.get("paused"), this.pause);
     this.hears = (message, buffers) => this.hear(message, buffers);
     model.on("change:paused", this.shows);
     model.on("msg:custom", this.hears);
     this.shows();
     this.looking = setInterval(() => this.look(), SEEN_MS);
-    model.send({ seen: true });
+    sendTo(model, { seen: true });
   }
 
   // Tell the kernel that somebody looks, and the person when the kernel does not answer.
   look() {
-    if (!document.hidden) this.model.send({ seen: true });
+    // Behind another tab nothing is asked for, and so nothing comes.
+    if (document.hidden || !this.root.getClientRects().length) {
+      this.heard = performance.now();
+      return;
+    }
+    sendTo(this.model, { seen: true });
+    // The theme may have changed.
+    for (const lane of this.lanes.values()) lane.ink = ink();
     const quiet = performance.now() - this.heard;
     if (quiet > SILENCE_MS) this.say(`nothing from the kernel for ${Math.round(quiet / 1000)} s: it may be stopped, or hold the interpreter`);
     else if (this.complained) this.say("");
@@ -153,6 +167,10 @@ class Picture {
   }
 
   hear(message, buffers) {
+    if (message.ended) {
+      clearInterval(this.looking);
+      this.say(message.ended);
+    }
     if (message.captured) this.say(`captured ${message.captured}`);
     if (!message.lanes) return;
     const now = performance.now();
@@ -163,8 +181,8 @@ class Picture {
     let next = 0;
     for (const told of message.lanes) {
       if (!told.columns) continue;
-      const envelope = bytes(Int8Array, buffers[next++]);
-      const spectrum = bytes(Uint8Array, buffers[next++]);
+      const envelope = numbers(Int8Array, buffers[next++]);
+      const spectrum = numbers(Uint8Array, buffers[next++]);
       if (this.model.get("paused")) continue;
       const lane = this.lanes.get(told.id);
       lane.add(told.columns, envelope, spectrum);
@@ -182,7 +200,7 @@ class Picture {
     for (const { id, label } of told) {
       if (this.lanes.has(id)) continue;
       if (!this.lanes.size) this.say("");
-      const lane = new Lane(id, label, this.model.get("seconds"), (of) => this.model.send({ capture: of }));
+      const lane = new Lane(id, label, this.model.get("seconds"), (of) => sendTo(this.model, { capture: of }));
       this.lanes.set(id, lane);
       this.place.append(lane.root);
     }
@@ -194,10 +212,6 @@ class Picture {
     this.model.off("msg:custom", this.hears);
     this.root.remove();
   }
-}
-
-function bytes(Kind, view) {
-  return new Kind(view.buffer, view.byteOffset, view.byteLength);
 }
 
 function render({ model, el }) {
