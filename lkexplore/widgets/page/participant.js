@@ -283,6 +283,10 @@ class Panel {
     cameras.onchange = () => this.set({ camera_device: cameras.value });
   }
 
+  showAll() {
+    for (const view of this.seat.views) view.show();
+  }
+
   // With several views one of them does it.
   get first() {
     return [...this.seat.views][0] === this;
@@ -309,14 +313,14 @@ class Panel {
       joined = mine.joined = new Joined(model, lk, this.view);
       joined.onleft = () => {
         if (seat.joined === joined) seat.joined = null;
-        this.show();
+        this.showAll();
       };
       joined.panel = this;
       await joined.join(answer.url, token);
       if (seat.joining !== mine) return joined.leave();
       seat.joined = joined;
       seat.joining = null;
-      this.show();
+      this.showAll();
     } catch (error) {
       if (seat.joining === mine) {
         seat.joining = null;
