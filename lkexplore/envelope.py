@@ -143,7 +143,8 @@ def _summary(part: NDArray[np.float32]) -> tuple[np.float32, np.float32, float]:
     for begin in range(0, part.size, _CACHED):
         piece = part[begin : begin + _CACHED]
         low, high = min(low, piece.min()), max(high, piece.max())
-        square = float(np.dot(piece, piece))
+        with np.errstate(over="ignore"):
+            square = float(np.dot(piece, piece))
         # Squares beyond float32.
         total += square if np.isfinite(square) else float(np.square(piece, dtype="f8").sum())
     return low, high, total / part.size

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["add_legend", "add_title", "label_time", "make_axes", "pixels"]
 
 
+# Of a small legend: the width of a letter, and how many of them a handle and its space take.
+_LETTER_POINTS, _HANDLE_LETTERS = 4.6, 9
 _FILES_ONLY = {"agg", "cairo", "pdf", "pgf", "ps", "svg", "template"}
 _made: WeakSet[Figure] = WeakSet()
 
@@ -58,7 +60,7 @@ def add_title(ax: Axes, heading: str | None) -> None:
 
 
 def add_legend(ax: Axes) -> None:
-    """Name what is drawn, in one line above the axes at the right; nothing if it has no names."""
+    """Name what is drawn, above the axes at the right, in as few lines as its width allows."""
     handles, labels = ax.get_legend_handles_labels()
     if not handles:
         return
@@ -69,8 +71,18 @@ def add_legend(ax: Axes) -> None:
         named.keys(),
         loc="lower right",
         bbox_to_anchor=(1, 1),
-        ncols=len(named),
+        ncols=_names_a_line(ax, list(named)),
         frameon=False,
         fontsize="small",
         borderaxespad=0.2,
     )
+
+
+def _names_a_line(ax: Axes, names: list[str]) -> int:
+    """Return how many columns of names fit over axes, by the mean width of a letter."""
+    letters = pixels(ax)[0] / ax.figure.dpi * 72 / _LETTER_POINTS
+    for columns in range(len(names), 1, -1):
+        longest = (max(map(len, names[first::columns])) for first in range(columns))
+        if sum(longest) + columns * _HANDLE_LETTERS <= letters:
+            return columns
+    return 1

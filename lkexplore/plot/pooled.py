@@ -49,7 +49,7 @@ def pooled_columns(
     from scipy.fft import rfft
 
     length = samples.shape[1]
-    starts, owner = places(length, window, columns)
+    starts = places(length, window, columns)[0]
     # So that no square overflows.
     scale = max(1.0, float(samples.max()), -float(samples.min()))
     power = np.zeros((columns, len(row_edges) - 1), dtype=np.float32)

@@ -31,6 +31,7 @@ _PARTS = {
     "delay": "Delay (ms)",
     "coherence": "Coherence",
 }
+_LONGEST_NAME = 60
 _POINTS = 2000
 _DOTS = 160
 _LOWEST_HZ = 20.0
@@ -120,18 +121,20 @@ def response(
                 hz, values = curves[name]["hz"], curves[name][part]
                 panel.plot(hz, values, color=color, linewidth=1.3, label=label)
             if name in measured:
-                label = f"{name}, measured".lstrip(", ") if part == shown[0] else "_"
                 hz, values = measured[name]["hz"], measured[name][part]
                 style: dict[str, Any] = (
                     {"linewidth": 1} if part == "coherence" else {"marker": "o", "ls": ""}
                 )
-                panel.plot(hz, values, color=color, mfc="none", markersize=4, label=label, **style)
+                panel.plot(hz, values, color=color, mfc="none", markersize=4, label="_", **style)
         _finish(panel, part)
     every = [*curves.values(), *measured.values()]
     ax.set_xscale("log")
     ax.set_xlim(_LOWEST_HZ, max(100.0, *(float(curve["hz"][-1]) for curve in every)))
     panels[-1].xaxis.set_major_formatter(hertz)
     panels[-1].set_xlabel("Frequency (Hz)")
+    if measured:
+        ink = "0.5" if len(measured) > 1 else color
+        ax.plot([], [], "o", color=ink, mfc="none", markersize=4, label="measured")
     add_legend(ax)
     add_title(ax, title)
     return ax
@@ -149,9 +152,11 @@ def _named(filters: Any) -> dict[str, Filter]:
         raise FilterError(f"{type(filters).__name__} is no filter: give one, or a list or a dict")
     named: dict[str, Filter] = {}
     for one in map(as_filter, filters):
-        name, again = repr(one), 2
+        text = repr(one)
+        own = text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME - 1]}…"
+        name, again = own, 2
         while name in named:
-            name, again = f"{one!r} ({again})", again + 1
+            name, again = f"{own} ({again})", again + 1
         named[name] = one
     return named
 

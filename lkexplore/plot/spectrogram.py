@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["add_colorbar", "level_range", "spectrogram"]
 
 _RANGE_DB = 80.0
+# What a sine may read too high.
+_INEXACT_DB = 0.15
 # A view that shows no less than this share of a side is fine enough as it is.
 _NEARLY_ALL = 0.7
 _MOST_SEEN = 1 << 25
@@ -138,7 +140,7 @@ def level_range(strongest: float, range_db: float = _RANGE_DB) -> tuple[float, f
     """Return the levels at the ends of the colours, the upper one rounded up to tens."""
     if strongest <= SILENCE_DBFS:
         return -range_db, 0.0
-    high = 10 * math.ceil(strongest / 10 - 0.01)
+    high = 10 * math.ceil((strongest - _INEXACT_DB) / 10)
     return high - range_db, float(high)
 
 
