@@ -53,13 +53,15 @@ def recording(tmp_path_factory):
         everyone.save("everyone")
         coming_and_going.save("gaps")
         last = room.last("alice", 10)
-        for kept, sound_of in {"good": good, "bad": bad, "last": last}.items():
+        sounds = {"good": good, "bad": bad, "last": last, "panel": of_panel["alice"]}
+        for kept, sound_of in sounds.items():
             sound_of.save(f"{kept}.flac", sidecar=True)
         facts = {
             "levels": [float(level) for level in levels],
             "image": [image.shape, image[100, [80, 240, 400, 560]].tolist()],
             "film": [film.frames.shape, film.timestamps.tolist()],
             "apart": [float(one) for one in apart],
+            "panel": sorted(of_panel),
         }
         Path("facts.json").write_text(json.dumps(facts))
     """
@@ -67,6 +69,37 @@ def recording(tmp_path_factory):
         for name in ("URL", "TOKEN", "API_KEY", "API_SECRET"):
             patch.delenv(f"LIVEKIT_{name}", raising=False)
         book = execute("02_recording.ipynb", folder, keep)
+    return book, folder, json.loads((folder / "facts.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def seeing(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("seeing")
+    keep = """
+        import json
+        from pathlib import Path
+
+        sounds = {"careless": careless, "careful": careful, "folded": folded, "tune": tune}
+        sounds |= {"filtered": filtered, "boxed": boxed, "came": came}
+        for kept, sound in (sounds | captured).items():
+            sound.save(f"{kept}.wav", subtype="FLOAT")
+        facts = {
+            "windows": [found[window] for window in windows],
+            "leakage": list(leakage.values()),
+            "width": list(width.values()),
+            "seen": list(seen.values()),
+            "pitch": float(np.median(voiced)),
+            "ratios": list(ratios.values()),
+            "box": [box.start, box.end, box.low, box.high],
+            "answers": [test.right, len(test.answers), test.chance],
+            "captured": sorted(captured),
+        }
+        Path("facts.json").write_text(json.dumps(facts))
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("URL", "TOKEN", "API_KEY", "API_SECRET"):
+            patch.delenv(f"LIVEKIT_{name}", raising=False)
+        book = execute("03_waveforms_and_spectrograms.ipynb", folder, keep)
     return book, folder, json.loads((folder / "facts.json").read_text())
 
 
@@ -209,6 +242,14 @@ def test_the_busy_kernel_lost_nothing_on_disk(recording):
     assert bob.gaps[0].duration == pytest.approx(3.0, abs=0.5)
 
 
+def test_the_panel_recorded_everyone(recording):
+    _, folder, facts = recording
+    assert {"alice", "bob"} <= set(facts["panel"])
+    panel = lk.load(folder / "panel.flac")
+    assert 2 < panel.duration < 6
+    assert like_speech(panel) > 5
+
+
 def test_levels_and_pictures_are_right(recording):
     _, _, facts = recording
     assert len(facts["levels"]) == 150
@@ -232,6 +273,76 @@ def test_what_was_recorded_is_shown(recording):
     assert sum(d.get("text/html", "").count("<audio") for d in data) >= 8
     assert sum("<video" in d.get("text/html", "") for d in data) == 1
     assert sum("recorded" in d.get("text/html", "") for d in data) >= 3
+    assert not re.search(r"eyJ[\w-]+\.eyJ", nbformat.writes(book))
+
+
+def test_windows_and_hops_show_and_hide_what_is_said(seeing):
+    _, _, facts = seeing
+    tones, lengths = zip(*facts["windows"], strict=True)
+    assert tones == (1, 1, 2)
+    assert lengths == pytest.approx((0.01, 0.04, 0.16), rel=0.2)
+    rectangular, hann, blackman_harris = facts["leakage"]
+    assert rectangular > -40
+    assert -80 < hann < -55
+    assert blackman_harris < -90
+    # Half the amplitude, in steps of 1 / (50 ms).
+    assert [width / 20 for width in facts["width"]] == pytest.approx((1.21, 2.0, 2.72), rel=0.1)
+    assert facts["seen"] == [12, 3]
+
+
+def test_thinned_out_carelessly_a_sweep_turns_round(seeing):
+    _, folder, _ = seeing
+    careless, careful, folded, filtered = (
+        lk.load(folder / f"{name}.wav") for name in ("careless", "careful", "folded", "filtered")
+    )
+    for second in (3.3, 3.6, 3.8):
+        hz = 20 * 1000 ** (second / 4)
+        around = slice(second - 0.01, second + 0.01)
+        wanted = hz if hz < 8000 else 16_000 - hz
+        assert lk.measure.tone_hz(careless[around]) == pytest.approx(wanted, rel=0.02)
+        assert (careful[around].rms_dbfs > -15) == (hz < 8000)
+    assert careful[3.6:].rms_dbfs < -60
+    assert lk.measure.snr_db(filtered, folded) < 25
+
+
+def test_the_voice_and_the_tune_are_found(seeing):
+    _, folder, facts = seeing
+    assert 80 < facts["pitch"] < 120
+    tune = lk.load(folder / "tune.wav")
+    for n, semitones in enumerate((0, 4, 7)):
+        hz = 219.4 * 2 ** (semitones / 12)
+        note = tune[0.7 * n + 0.1 : 0.7 * n + 0.6] | lk.filters.bandpass(0.8 * hz, 1.25 * hz)
+        assert lk.measure.tone_hz(note) == pytest.approx(hz, rel=0.01)
+    assert facts["box"] == [2.7, 6.9, 300, 3400]
+    boxed = lk.load(folder / "boxed.wav")
+    assert boxed.duration == pytest.approx(4.2, abs=0.001)
+    assert band(boxed, 40, 60) < band(lk.sample("speech_noisy"), 40, 60) - 40
+
+
+def test_the_sweep_that_came_is_the_one_that_was_sent(seeing):
+    _, folder, facts = seeing
+    sweep, came = lk.sample("sweep"), lk.load(folder / "came.wav")
+    assert came.duration == sweep.duration
+    for begin in np.arange(0.5, 3.5, 0.5):
+        part = slice(begin, begin + 0.5)
+        assert came[part].rms_dbfs == pytest.approx(sweep[part].rms_dbfs, abs=0.5)
+    # A machine that is too busy may hurt some of it.
+    middle = sorted(facts["ratios"][1:4])[1]
+    assert middle > 20
+    assert facts["ratios"][4] < middle
+
+
+def test_the_scope_has_captured_the_room(seeing):
+    book, folder, facts = seeing
+    assert facts["captured"] == ["alice", "sweep"]
+    assert facts["answers"] == [0, 0, 1.0]
+    assert like_speech(lk.load(folder / "alice.wav")) > 5
+    data = shown(book)
+    assert sum("image/png" in d for d in data) >= 17
+    html = [d.get("text/html", "") for d in data]
+    assert sum(one.count("<audio") for one in html) >= 11
+    assert sum("lkx-still" in one for one in html) >= 3
+    assert not any("nobody has been heard" in one for one in html)
     assert not re.search(r"eyJ[\w-]+\.eyJ", nbformat.writes(book))
 
 
