@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +22,9 @@ _PIECE = 1 << 20
 # From this many samples a column on, a column at a time is faster.
 _LONG_COLUMN = 2048
 _CACHED = 1 << 18
+# Fewer samples than this for each thread are read before the threads have begun.
+_WORTH_A_THREAD = 1 << 23
+_MOST_THREADS = 4
 
 
 class Outline(NamedTuple):
@@ -127,14 +132,26 @@ def outline_of(samples: NDArray[np.float32], edges: NDArray[np.intp]) -> Outline
         return Outline(low, high, rms_columns(samples, edges).astype(np.float32))
     shape = (samples.shape[0], edges.size - 1)
     found = Outline(*(np.empty(shape, dtype=np.float32) for _ in range(3)))
+    threads = min(_MOST_THREADS, os.cpu_count() or 1, samples.size // _WORTH_A_THREAD + 1)
+    shares = np.array_split(np.arange(shape[1]), threads)
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(lambda share: _fill(found, samples, edges, share), shares))
+    return found
+
+
+def _fill(
+    found: Outline,
+    samples: NDArray[np.float32],
+    edges: NDArray[np.intp],
+    columns: NDArray[np.intp],
+) -> None:
     for channel, line in enumerate(samples):
-        for column in range(shape[1]):
+        for column in columns:
             part = line[edges[column] : edges[column + 1]]
             lowest, highest, power = _summary(part)
             found.low[channel, column] = lowest
             found.high[channel, column] = highest
             found.rms[channel, column] = np.sqrt(power)
-    return found
 
 
 def _summary(part: NDArray[np.float32]) -> tuple[np.float32, np.float32, float]:
