@@ -116,16 +116,17 @@ def response(
     for part, panel in zip(shown, panels, strict=True):
         for index, name in enumerate(dict.fromkeys((*named, *measured))):
             color = SERIES[index % len(SERIES)]
+            label = name if name and part == shown[0] else "_"
             if name in curves and part in curves[name]:
-                label = name if part == shown[0] else "_"
                 hz, values = curves[name]["hz"], curves[name][part]
                 panel.plot(hz, values, color=color, linewidth=1.3, label=label)
+                label = "_"
             if name in measured:
                 hz, values = measured[name]["hz"], measured[name][part]
                 style: dict[str, Any] = (
                     {"linewidth": 1} if part == "coherence" else {"marker": "o", "ls": ""}
                 )
-                panel.plot(hz, values, color=color, mfc="none", markersize=4, label="_", **style)
+                panel.plot(hz, values, color=color, mfc="none", markersize=4, label=label, **style)
         _finish(panel, part)
     every = [*curves.values(), *measured.values()]
     ax.set_xscale("log")

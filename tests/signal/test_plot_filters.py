@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from lkexplore import plot
 from lkexplore.errors import FilterError, SoundError
-from lkexplore.filters import compressor, from_ba, gain, highpass, lowpass, notch
+from lkexplore.filters import compressor, from_ba, gain, highpass, limiter, lowpass, notch
 from lkexplore.recording import Recording
 
 RATE = 48000
@@ -119,6 +119,13 @@ def test_what_is_not_linear_is_measured_alone(noise) -> None:
         plot.response(compressor(), new_axes())
     with pytest.raises(FilterError):
         plot.response(lowpass(1000), new_axes(), parts=["coherence"])
+
+
+def test_what_is_not_linear_is_named_in_its_dots(noise) -> None:
+    both = {"soft": compressor(), "hard": limiter(-20)}
+    before = Recording(noise(RATE * 4), RATE)
+    ax = plot.response(both, new_axes(), before=before, parts=["magnitude"])
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["soft", "hard", "measured"]
 
 
 @pytest.mark.parametrize("parts", [["phase"], ["delay", "magnitude"], PARTS[:3]])
