@@ -37,8 +37,12 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def lab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """Give a running JupyterLab."""
-    with running_lab(tmp_path_factory.mktemp("lab")) as started:
+    """Give a running JupyterLab; its rooms are on the server LKEXPLORE_TEST_URL, if it is set."""
+    given = {
+        f"LIVEKIT_{to}": os.environ.get(f"LKEXPLORE_TEST_{name}", "")
+        for name, to in (("URL", "URL"), ("KEY", "API_KEY"), ("SECRET", "API_SECRET"))
+    }
+    with running_lab(tmp_path_factory.mktemp("lab"), {**given, "LIVEKIT_TOKEN": ""}) as started:
         yield started
 
 

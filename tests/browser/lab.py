@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -148,13 +148,14 @@ class Page:
 
 
 @contextlib.contextmanager
-def running_lab(folder: Path) -> Iterator[Lab]:
+def running_lab(folder: Path, variables: Mapping[str, str] | None = None) -> Iterator[Lab]:
     """Run JupyterLab on a folder, until left; its kernels end with it."""
     token, port = secrets.token_hex(16), _free_port()
     settings = folder / ".jupyter"
     _quiet(settings / "lab")
     environment = {
         **os.environ,
+        **(variables or {}),
         "JUPYTER_CONFIG_DIR": str(settings / "config"),
         "JUPYTER_DATA_DIR": str(settings / "data"),
         "JUPYTERLAB_SETTINGS_DIR": str(settings / "lab"),
