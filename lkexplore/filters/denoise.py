@@ -82,14 +82,21 @@ class _DenoiseRun:
     def process(self, block: NDArray[np.float64]) -> NDArray[np.float64]:
         return self._overlap.process(block)
 
-    def _gains(self, spectrum: NDArray[np.complex128]) -> NDArray[np.float64]:
-        power = spectrum.real**2 + spectrum.imag**2
-        floor = self._running.update(power) if self._floor is None else self._floor
+    def _gains(self, spectra: NDArray[np.complex128]) -> NDArray[np.float64]:
+        power = spectra.real**2 + spectra.imag**2
+        floor = self._running.follow(power) if self._floor is None else self._floor[np.newaxis]
         noise = np.maximum(floor * 10 ** (self._owner.threshold / 10), 1e-20)
-        # The share of sound over noise, from this window and from what was kept of the last.
-        ratio = _MEMORY * self._before / noise + (1 - _MEMORY) * np.maximum(power / noise - 1, 0)
-        gains = ratio / (1 + ratio)
-        self._before = gains**2 * power
+        gains = (1 - _MEMORY) * np.maximum(power / noise - 1, 0)
+        # The share of sound over noise, from each window and from what was kept of the last.
+        kept = np.broadcast_to(_MEMORY / noise, power.shape)
+        before, above = self._before, np.empty_like(self._before)
+        for ratio, share, strength in zip(gains, kept, power, strict=True):
+            np.multiply(before, share, out=before)
+            ratio += before
+            np.add(ratio, 1.0, out=above)
+            ratio /= above
+            np.multiply(ratio, ratio, out=before)
+            before *= strength
         return np.asarray(np.maximum(gains, 10 ** (-self._owner.reduction / 20)))
 
 

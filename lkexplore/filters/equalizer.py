@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence, Sized
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import sosfreqz
 
 from ..errors import FilterError
 from .biquads import HighShelf, LowShelf, Peaking, peak_section
@@ -68,20 +67,21 @@ def _octave_sections(wanted: dict[float, float], sample_rate: int) -> NDArray[np
     """Return one peak a band, so that they together reach what is wanted in the middles."""
     middles, target = np.array(list(wanted)), np.array(list(wanted.values()))
     gains = target.copy()
+    steps = np.exp(-2j * np.pi / sample_rate * np.outer(middles, np.arange(3)))
     for _ in range(_ROUNDS):
         # What each band does in each middle for one of its dB; at 0 dB, for a small one.
         probed = np.where(np.abs(gains) < 0.1, 0.1, gains)
-        share = np.empty((len(middles), len(middles)))
-        for band, (middle, probe) in enumerate(zip(middles, probed, strict=True)):
-            section = peak_section(middle, probe, _Q, sample_rate)
-            _, values = sosfreqz(section[np.newaxis], worN=middles, fs=sample_rate)
-            share[:, band] = 20 * np.log10(np.abs(values)) / probe
-        gains = np.linalg.solve(share, target)
-    sections = [
-        peak_section(middle, gain, _Q, sample_rate)
-        for middle, gain in zip(middles, gains, strict=True)
-    ]
-    return np.array(sections)
+        sections = _peaks(middles, probed, sample_rate)
+        size = np.abs(steps @ sections[:, :3].T) / np.abs(steps @ sections[:, 3:].T)
+        gains = np.linalg.solve(20 * np.log10(size) / probed, target)
+    return _peaks(middles, gains, sample_rate)
+
+
+def _peaks(
+    middles: NDArray[np.float64], gains: NDArray[np.float64], sample_rate: int
+) -> NDArray[np.float64]:
+    bands = zip(middles.tolist(), gains.tolist(), strict=True)
+    return np.array([peak_section(middle, gain, _Q, sample_rate) for middle, gain in bands])
 
 
 def graphic_eq(gains_db: Sequence[float] | Mapping[float, float] = (0.0,) * 10) -> GraphicEq:

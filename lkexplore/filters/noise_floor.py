@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,23 +90,50 @@ class RunningFloor:
 
     def update(self, power: Power) -> Power:
         """Take note of the next power spectrum, and return the floor."""
-        self._notice_silence(power)
-        before = power if self._smooth is None else self._smooth
-        self._smooth = self._keep * before + (1 - self._keep) * power
-        low = self._smooth if self._lowest is None else self._lowest
-        self._lowest = np.minimum(low, self._smooth)
-        self._count += 1
+        floor: Power = self.follow(power[np.newaxis])[0]
+        return floor
+
+    def follow(self, powers: Power) -> Power:
+        """Take note of the next power spectra, at least one, and return the floor at each."""
+        floors = np.empty_like(powers)
+        silent = powers.reshape(len(powers), -1).max(axis=1) <= _SILENCE
+        places = [0, *(np.flatnonzero(silent[1:] != silent[:-1]) + 1).tolist(), len(powers)]
+        for begin, end in pairwise(places):
+            self._notice_silence(bool(silent[begin]), end - begin)
+            while begin < end:
+                # As far as the minimum of a part goes.
+                until = min(end, begin + self._frames - self._count)
+                self._advance(powers[begin:until], floors[begin:until])
+                begin = until
+        return floors
+
+    def _advance(self, powers: Power, floors: Power) -> None:
+        """Take note of spectra of one part, and write the floor at each."""
+        before = powers[0] if self._smooth is None else self._smooth
+        for floor, new in zip(floors, (1 - self._keep) * powers, strict=True):
+            np.multiply(before, self._keep, out=floor)
+            floor += new
+            before = floor
+        self._smooth = floors[-1].copy()
+        if self._lowest is not None:
+            np.minimum(floors[0], self._lowest, out=floors[0])
+        np.minimum.accumulate(floors, axis=0, out=floors)
+        self._lowest = floors[-1].copy()
+        self._count += len(powers)
+        if self._parts:
+            np.minimum(floors[:-1], np.minimum.reduce(self._parts), out=floors[:-1])
         if self._count >= self._frames:
             self._parts.append(self._lowest)
             self._lowest, self._count = self._smooth, 0
-        floor: Power = _BIAS * np.minimum.reduce([low, self._smooth, *self._parts])
-        return floor
+        if self._parts:
+            np.minimum(floors[-1], np.minimum.reduce(self._parts), out=floors[-1])
+        floors *= _BIAS
 
-    def _notice_silence(self, power: Power) -> None:
-        if power.max() <= _SILENCE:
+    def _notice_silence(self, silent: bool, count: int) -> None:
+        if silent:
             if not self._silent:
                 self._before = (self._smooth, self._lowest, list(self._parts))
-            self._silent += 1
+            self._silent += count
             return
         if self._silent > self._mute:
             self._smooth, self._lowest, parts = self._before

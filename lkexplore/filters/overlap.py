@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 __all__ = ["Frames", "OverlapAdd"]
 
 _OVERLAP = 4
+# So few that they stay near the processor.
+_AT_ONCE = 32
 
 
 class OverlapAdd:
@@ -22,8 +24,8 @@ class OverlapAdd:
     size : int
         Length of a window in samples, a multiple of 4; one begins every quarter of it.
     change : callable
-        Takes a spectrum, complex, shape (channels, size // 2 + 1), and returns gains for it, in
-        the order of time.
+        Takes some spectra, complex, shape (n, channels, size // 2 + 1), in the order of time, and
+        returns gains for them.
 
     Notes
     -----
@@ -44,26 +46,39 @@ class OverlapAdd:
         # Squared Hann windows a quarter apart add up to 3/2.
         self._synthesis = self._window / 1.5
         self._past = np.zeros((channels, size - self._hop))
-        self._sum = np.zeros((channels, size))
+        self._sum = np.zeros((channels, _OVERLAP - 1, self._hop))
         self._ready = np.zeros((channels, self._hop - 1))
 
     def process(self, block: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return as many samples as come in."""
         joined = np.concatenate((self._past, block), axis=1)
-        size = self._window.size
-        count = (joined.shape[1] - size) // self._hop + 1
+        size, hop = self._window.size, self._hop
+        count = max((joined.shape[1] - size) // hop + 1, 0)
         pieces = [self._ready]
-        for begin in range(0, max(count, 0) * self._hop, self._hop):
-            spectrum = np.fft.rfft(joined[:, begin : begin + size] * self._window)
-            changed = np.fft.irfft(spectrum * self._change(spectrum), size)
-            self._sum += changed * self._synthesis
-            pieces.append(self._sum[:, : self._hop].copy())
-            self._sum[:, : -self._hop] = self._sum[:, self._hop :]
-            self._sum[:, -self._hop :] = 0.0
-        self._past = joined[:, max(count, 0) * self._hop :].copy()
+        if count:
+            windows = np.lib.stride_tricks.sliding_window_view(joined, size, axis=1)[:, ::hop]
+            for begin in range(0, count, _AT_ONCE):
+                frames = windows[:, begin : min(begin + _AT_ONCE, count)].swapaxes(0, 1)
+                pieces.append(self._changed(frames))
+        self._past = joined[:, count * hop :].copy()
         ready = np.concatenate(pieces, axis=1)
         self._ready = ready[:, block.shape[1] :].copy()
         return ready[:, : block.shape[1]]
+
+    def _changed(self, frames: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what some windows, shape (n, channels, size), add to the sound."""
+        spectra = np.fft.rfft(frames * self._window)
+        spectra *= self._change(spectra)
+        changed = np.fft.irfft(spectra, self._window.size) * self._synthesis
+        count, channels, _ = changed.shape
+        quarters = changed.reshape(count, channels, _OVERLAP, self._hop).transpose(1, 2, 0, 3)
+        total = np.zeros((channels, count + _OVERLAP - 1, self._hop))
+        total[:, : _OVERLAP - 1] = self._sum
+        # The oldest first, so that sums do not depend on how many come at once.
+        for part in reversed(range(_OVERLAP)):
+            total[:, part : part + count] += quarters[:, part]
+        self._sum = total[:, count:].copy()
+        return total[:, :count].reshape(channels, -1)
 
 
 class Frames:

@@ -16,7 +16,8 @@ __all__ = ["k_weighting", "loudness_lufs", "momentary_lufs", "short_term_lufs"]
 
 _LOWEST_RATE = 8000
 _HOPS_PER_SECOND = 10
-_HOPS_AT_ONCE = 600
+# So few that a second's arrays stay near the processor.
+_HOPS_AT_ONCE = 10
 _GATE_LUFS = -70.0
 _GATE_LU = -10.0
 _WEIGHTS = {1: (1.0,), 2: (1.0, 1.0), 5: (1.0, 1.0, 1.0, 1.41, 1.41)}

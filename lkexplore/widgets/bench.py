@@ -34,8 +34,9 @@ POINTS = 400
 GAIN_FLOOR_DB = -100.0
 
 _WINDOW_SECONDS = 0.043
-_PIECE_SECONDS = 2.5
-_FRAMES_AT_ONCE = 256
+_PIECE_SECONDS = 1.0
+# So few that they stay near the processor.
+_FRAMES_AT_ONCE = 32
 _LEVEL_SECONDS = 0.05
 _MOST_ROOTS = 200
 
@@ -68,7 +69,7 @@ def pieces(recording: Recording, filter: Filter) -> Iterator[Piece]:
     Yields
     ------
     Piece
-        About 2.5 s each.
+        About 1 s each.
     """
     rate, length = recording.sample_rate, recording.samples.shape[1]
     filter.sample_rate = rate

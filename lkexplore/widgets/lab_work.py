@@ -22,6 +22,9 @@ HEARD_SECONDS = 60.0
 
 RESTED_SECONDS = 2.0
 
+# A message costs the server and the page as much as a filter does a second of sound.
+_DRAW_SECONDS = 0.04
+
 Send = Callable[[dict[str, Any], list[bytes]], None]
 Stale = Callable[[], bool]
 
@@ -57,8 +60,7 @@ def run(task: Task, stale: Stale) -> None:
     """Show a filter: response, filtered sound piece by piece, then all that takes longer."""
     task.filter.sample_rate = task.before.sample_rate
     try:
-        task.send({"is": "curve", "number": task.number}, [gain_db(task.filter).tobytes()])
-        _send_roots(task)
+        _send_curve(task)
         after = _filtered(task, stale)
     except FilterError as error:
         task.send({"is": "error", "text": str(error)}, [])
@@ -67,14 +69,14 @@ def run(task: Task, stale: Stale) -> None:
         # A filter of one's own may raise anything, and the person wants to see what.
         task.send({"is": "error", "text": f"{type(error).__name__}: {error}"}, [])
         after = None
+    if after is not None:
+        task.done(after)
+        task.send({"is": "measures", "of": "after", "values": _finite(measures(after))}, [])
     task.send({"is": "shown", "number": task.number}, [])
     if after is None or stale():
         return
-    task.done(after)
     send_sound(task.send, "after", after)
-    if not stale():
-        task.send({"is": "measures", "of": "after", "values": _finite(measures(after))}, [])
-        _rest(task, stale)
+    _rest(task, stale)
 
 
 def send_before(send: Send, before: Recording) -> None:
@@ -104,10 +106,10 @@ def columns_of(recording: Recording) -> tuple[int, float]:
 
 
 def _filtered(task: Task, stale: Stale) -> Recording | None:
-    """Filter piece by piece, and show each as soon as it is there; None if out of date."""
+    """Filter piece by piece, and show from time to time what there is; None if out of date."""
     before = task.before
     count, each = columns_of(before)
-    length, drawn = before.samples.shape[1], 0
+    length, drawn, at = before.samples.shape[1], 0, time.monotonic()
     out = np.zeros((before.channels, length), np.float32)
     for piece in pieces(before, task.filter):
         if stale():
@@ -117,25 +119,22 @@ def _filtered(task: Task, stale: Stale) -> Recording | None:
         known = piece.start + piece.samples.shape[1]
         out[:, piece.start : known] = piece.samples
         ready = count if known == length else int(known / each) - 1
-        if ready > drawn:
+        if ready > drawn and (known == length or time.monotonic() - at > _DRAW_SECONDS):
             found = levels(out[:, :known], before.sample_rate, drawn, ready - drawn, each)
             told = {"is": "columns", "from": drawn, "count": ready - drawn, "number": task.number}
             task.send(told, [found.tobytes()])
-            drawn = ready
+            drawn, at = ready, time.monotonic()
     try:
         return before.replace(samples=out)
     except SoundError as error:
         raise FilterError(f"{task.filter!r} put out what is no sound: {error}") from None
 
 
-def _send_roots(task: Task) -> None:
-    found = roots(task.filter)
-    if found is None:
-        task.send({"is": "roots", "poles": 0, "zeros": 0}, [])
-        return
-    poles, zeros = found
-    told = {"is": "roots", "poles": len(poles), "zeros": len(zeros)}
-    task.send(told, [poles.tobytes() + zeros.tobytes()])
+def _send_curve(task: Task) -> None:
+    gains, found = gain_db(task.filter), roots(task.filter)
+    poles, zeros = found if found is not None else (gains[:0], gains[:0])
+    told = {"is": "curve", "number": task.number, "poles": len(poles), "zeros": len(zeros)}
+    task.send(told, [gains.tobytes(), poles.tobytes() + zeros.tobytes()])
 
 
 def _rest(task: Task, stale: Stale) -> None:

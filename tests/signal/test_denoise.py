@@ -71,6 +71,17 @@ def test_the_running_floor_learns_how_loud_the_noise_is(noise) -> None:
     assert 10 * np.log10(np.mean(found[0, 5:-5]) / true) == pytest.approx(0, abs=1)
 
 
+def test_the_running_floor_is_the_same_for_many_spectra_at_once(noise) -> None:
+    x = noise(6 * RATE).astype(float)
+    x[:, 1 * RATE : 4 * RATE] = 0
+    x[:, 5 * RATE : round(5.3 * RATE)] = 0
+    frames = np.lib.stride_tricks.sliding_window_view(x, 960, axis=1)[:, ::240].swapaxes(0, 1)
+    powers = np.abs(np.fft.rfft(frames * np.hanning(960))) ** 2
+    one, many = RunningFloor(200), RunningFloor(200)
+    expected = np.array([one.update(power) for power in powers])
+    np.testing.assert_array_equal(many.follow(powers), expected)
+
+
 def test_a_mute_does_not_unteach_the_noise(noise) -> None:
     x = noise(8 * RATE)
     x[:, 3 * RATE : 6 * RATE] = 0

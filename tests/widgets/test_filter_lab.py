@@ -40,7 +40,7 @@ class Paper:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             kinds = [(m["is"], m.get("of", m.get("number"))) for m, _ in list(self.told)]
-            if ("measures", "after") in kinds[-2:] and ("shown", number) in kinds:
+            if kinds[-1:] == [("sound", None)] and ("shown", number) in kinds:
                 return
             if kinds and kinds[-1] == ("shown", number) and self.lab._work.wait(0.2):
                 return
@@ -96,14 +96,28 @@ def test_moving_a_slider_changes_the_filter_the_sound_and_the_picture(noisy):
 def test_the_response_is_drawn_with_the_move(noisy):
     page = Paper(lk.FilterLab(noisy, lk.filters.lowpass(1000)))
     page.moves(cutoff=300.0)
-    [raw] = page.last("curve", number=1)[1]
+    roots, [raw, places] = page.last("curve", number=1)
     db = np.frombuffer(raw, np.float32)
     hz = np.geomspace(20, noisy.sample_rate / 2, db.size)
     assert np.interp(300, hz, db) == pytest.approx(-3.01, abs=0.1)
     assert np.interp(1000, hz, db) < -35
-    roots, [raw] = page.last("roots")
     assert (roots["poles"], roots["zeros"]) == (4, 4)
-    assert np.frombuffer(raw, np.float32).reshape(-1, 2).shape == (8, 2)
+    assert np.frombuffer(places, np.float32).reshape(-1, 2).shape == (8, 2)
+
+
+def test_all_of_a_move_is_there_when_it_is_said_to_be_shown(noisy):
+    page = Paper(lk.FilterLab(noisy))
+    page.told.clear()
+    page.moves(high=1000.0)
+    kinds = [message["is"] for message, _ in page.told]
+    assert kinds[:2] == ["values", "curve"]
+    assert kinds[-4:] == ["columns", "measures", "shown", "sound"]
+    pieces = [message for message, _ in page.told if message["is"] == "columns"]
+    ends = [0, *np.cumsum([piece["count"] for piece in pieces]).tolist()]
+    assert [piece["from"] for piece in pieces] == ends[:-1]
+    assert ends[-1] == bench.COLUMNS
+    loudness = page.last("measures", of="after")[0]["values"]["lufs"]
+    assert loudness == pytest.approx(lk.measure.loudness_lufs(page.lab.after))
 
 
 def test_of_many_moves_only_the_newest_has_to_be_shown(noisy):
@@ -184,7 +198,7 @@ def test_a_filter_of_ones_own_without_a_response_is_shown(noisy):
     page = Paper(lab)
     assert np.abs(lab.after.samples).max() == pytest.approx(0.1)
     assert np.abs(page.sound("after")).max() == pytest.approx(0.1, abs=1e-4)
-    assert page.last("curve")[1] == [b""]
+    assert page.last("curve")[1] == [b"", b""]
     page.asks("code")
     assert "of your own" in page.last("error")[0]["text"]
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ..parameter import Parameter
 from ..ramp import Ramp
 from ..running import RunningFilter
-from .level import PeakHold, Smoother, curve, level_db
+from .level import PeakHold, Smoother, curve, factor, level_db
 
 __all__ = ["Compressor", "compressor"]
 
@@ -74,7 +74,7 @@ class _CompressorRun:
         reduction = slope * curve(level_db(block) - threshold, knee)
         reduction = self._held.process(reduction, owner.release, rate)
         reduction = self.smooth.process(reduction, owner.attack, rate)
-        return np.asarray(block * 10 ** ((makeup - reduction) / 20))
+        return np.asarray(block * factor(makeup - reduction))
 
 
 def compressor(

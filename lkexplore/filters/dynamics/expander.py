@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ..parameter import Parameter
 from ..ramp import Ramp
 from ..running import RunningFilter
-from .level import PeakHold, Smoother, curve, level_db
+from .level import PeakHold, Smoother, curve, factor, level_db
 
 __all__ = ["Expander", "expander"]
 
@@ -66,7 +66,7 @@ class _ExpanderRun:
         opened = 1 - np.minimum(down / np.maximum(depth, 1e-9), 1)
         opened = self._held.process(opened, owner.release, rate)
         opened = self._smooth.process(opened, owner.attack, rate)
-        return np.asarray(block * 10 ** (depth * (opened - 1) / 20))
+        return np.asarray(block * factor(depth * (opened - 1)))
 
 
 def expander(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -10,14 +11,15 @@ from numpy.typing import NDArray
 from ..parameter import Parameter
 from ..ramp import Ramp
 from ..running import RunningFilter
-from .level import PeakHold, level_db
+from .level import PeakHold, factor, loudest
 
 __all__ = ["Gate", "gate"]
 
 # The level falls by 8.7 dB in this time: slow beside a voice's lowest tones.
 _LEVEL_SECONDS = 0.025
-_LOWEST = 1e-10
 _LONG_AGO = 1 << 60
+# After so many time constants nothing of the way is left in a floating-point number.
+_ARRIVED = 40.0
 
 
 class Gate(RunningFilter):
@@ -76,34 +78,51 @@ class _GateRun:
 
     def process(self, block: NDArray[np.float64]) -> NDArray[np.float64]:
         depth = self._depth.take(block.shape[1], (self._owner.depth,))
-        closed = self._follow(self._opened(level_db(block)))
-        return block * 10 ** (-depth * closed / 20)
+        closed = self._follow(self._opened(loudest(block)))
+        return block * factor(-depth * closed)
 
     def _opened(self, level: NDArray[np.float64]) -> NDArray[np.bool_]:
-        owner = self._owner
-        peaks = self._level.process(10 ** (level / 20), _LEVEL_SECONDS, owner.sample_rate)
-        peaks_db = 20 * np.log10(np.maximum(peaks, _LOWEST))
-        above = peaks_db >= owner.threshold
-        decided = above | (peaks_db < owner.threshold - owner.hysteresis)
-        count = np.arange(level.size)
-        # Between the two thresholds it stays as it was last decided.
-        last = np.maximum.accumulate(np.where(decided, count, -1))
-        loud = np.where(last >= 0, above[last], self._loud)
-        last = np.maximum.accumulate(np.where(loud, count, -1))
-        since = np.where(last >= 0, count - last, self._since_loud + 1 + count)
-        self._loud, self._since_loud = bool(loud[-1]), min(int(since[-1]), _LONG_AGO)
-        opened: NDArray[np.bool_] = since <= round(owner.hold * owner.sample_rate)
+        owner, length = self._owner, level.size
+        peaks = self._level.process(level, _LEVEL_SECONDS, owner.sample_rate)
+        above = peaks >= 10 ** (owner.threshold / 20)
+        below = peaks < 10 ** ((owner.threshold - owner.hysteresis) / 20)
+        hold = round(owner.hold * owner.sample_rate)
+        opened = np.zeros(length, dtype=np.bool_)
+        opened[: max(0, hold - self._since_loud)] = True
+        for begin, end in self._loud_times(above, below):
+            opened[begin : end + hold] = True
+            self._since_loud = -end
+        self._since_loud = min(self._since_loud + length, _LONG_AGO)
         return opened
+
+    def _loud_times(
+        self, above: NDArray[np.bool_], below: NDArray[np.bool_]
+    ) -> list[tuple[int, int]]:
+        """Return from which to which sample the level is above, or has not fallen below since."""
+        decided = above.view(np.int8) - below.view(np.int8)
+        found, began = [], 0
+        for place in [0, *(np.flatnonzero(decided[1:] != decided[:-1]) + 1).tolist()]:
+            # Between the two thresholds it stays as it was last decided.
+            loud = self._loud if not decided[place] else bool(decided[place] > 0)
+            if loud != self._loud:
+                if self._loud:
+                    found.append((began, place))
+                self._loud, began = loud, place
+        return [*found, (began, above.size)] if self._loud else found
 
     def _follow(self, opened: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Return how far it is closed: 0 is open, 1 closed by all of the depth."""
         owner = self._owner
         closed = np.empty(opened.size)
-        edges = [0, *(np.flatnonzero(np.diff(opened)) + 1), opened.size]
+        edges = [0, *(np.flatnonzero(opened[1:] != opened[:-1]) + 1).tolist(), opened.size]
         for begin, end in pairwise(edges):
             goal, seconds = (0.0, owner.attack) if opened[begin] else (1.0, owner.release)
-            way = np.exp(-np.arange(1, end - begin + 1) / (seconds * owner.sample_rate))
-            closed[begin:end] = goal + (self._closed - goal) * way
+            samples = seconds * owner.sample_rate
+            moving = begin if self._closed == goal else begin + math.ceil(_ARRIVED * samples)
+            moving = min(end, moving)
+            way = np.exp(np.arange(1, moving - begin + 1) / -samples)
+            closed[begin:moving] = goal + (self._closed - goal) * way
+            closed[moving:end] = goal
             self._closed = float(closed[end - 1])
             if abs(self._closed - goal) < 1e-12:
                 self._closed = goal

@@ -8,20 +8,31 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-__all__ = ["PeakHold", "Smoother", "curve", "level_db"]
+__all__ = ["PeakHold", "Smoother", "curve", "factor", "level_db", "loudest"]
 
 Samples = NDArray[np.float64]
 
 _LOWEST = 1e-10
 _TINY = 1e-12
+_NEPER_PER_DB = math.log(10) / 20
 # exp() of more than this would leave the range of floating-point numbers.
 _EXPONENT = 300.0
 
 
 def level_db(block: Samples) -> Samples:
     """Return the level of the loudest channel at every sample, in dBFS, at least -200."""
-    loudest = np.abs(block).max(axis=0)
-    return np.asarray(20 * np.log10(np.maximum(loudest, _LOWEST)))
+    return np.asarray(20 * np.log10(np.maximum(loudest(block), _LOWEST)))
+
+
+def loudest(block: Samples) -> Samples:
+    """Return the size of the loudest channel's sample at every time."""
+    sizes = np.abs(block)
+    return np.asarray(sizes[0] if len(sizes) == 1 else sizes.max(axis=0))
+
+
+def factor(db: Samples) -> Samples:
+    """Return by what a gain in dB multiplies; exp() takes a fifth of the time of a power."""
+    return np.asarray(np.exp(db * _NEPER_PER_DB))
 
 
 def curve(above: Samples, knee: Samples) -> Samples:

@@ -9,7 +9,7 @@ from ..parameter import Parameter, flag
 from ..ramp import Ramp
 from ..running import RunningFilter
 from .between import REACH, SwingPeaks
-from .level import PeakHold, level_db
+from .level import PeakHold, factor, level_db
 
 __all__ = ["Limiter", "limiter"]
 
@@ -90,7 +90,7 @@ class _LimiterRun:
             down = box.process(down)
         sound = np.concatenate((self._sound, block), axis=1)
         self._sound = sound[:, length:].copy()
-        return np.asarray(sound[:, :length] * 10 ** (-down / 20))
+        return np.asarray(sound[:, :length] * factor(-down))
 
 
 class _Box:

@@ -187,12 +187,9 @@ class Lab {
     for (const one of this.made ?? []) if (one.name in values) one.show(values[one.name]);
   }
 
-  on_curve(_message, [buffer]) {
-    this.curve.draw(numbers(Float32Array, buffer), this.half);
-  }
-
-  on_roots({ poles, zeros }, [buffer] = []) {
-    const flat = buffer ? numbers(Float32Array, buffer) : [];
+  on_curve({ poles, zeros }, [gains, roots]) {
+    this.curve.draw(numbers(Float32Array, gains), this.half);
+    const flat = numbers(Float32Array, roots);
     const pairs = Array.from({ length: poles + zeros }, (_, n) => [flat[2 * n], flat[2 * n + 1]]);
     this.roots.draw(pairs.slice(0, poles), pairs.slice(poles));
   }
