@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .convert import MAX_RATE_RATIO
+from .errors import SoundError
 
 if TYPE_CHECKING:
     from .recording import Recording
@@ -19,6 +20,7 @@ __all__ = ["Embedded", "embed"]
 # Browsers do not play slower sound; it is converted for listening.
 _LOWEST_RATE = 8_000
 _CHUNK = 1 << 13
+_SHORTEST = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,11 @@ def embed(recordings: Sequence[Recording], budget: int) -> list[Embedded]:
     list of Embedded
         As FLAC (16 bits) if that fits, else as Ogg Vorbis, else previews of the beginnings, all
         of the same length.
+
+    Raises
+    ------
+    SoundError
+        If the budget is not enough for a twentieth of a second.
     """
     for rung in _LADDER:
         expected = sum(r.duration * min(r.channels, 2) for r in recordings) * rung.bytes_per_second
@@ -94,16 +101,16 @@ def _previews(recordings: Sequence[Recording], budget: int) -> list[Embedded]:
     rung = _LADDER[-1]
     longest = max(recording.duration for recording in recordings)
     seconds = min(longest, budget / rung.bytes_per_second / len(recordings))
-    while True:
+    while seconds > min(longest, _SHORTEST) / 2:
         made = [_render(recording[:seconds].mono(), rung) for recording in recordings]
         size = sum(len(one.data) for one in made)
         if size <= budget:
-            break
+            return [
+                Embedded(one.kind, one.data, one.seconds, _cut(recording, seconds, one.note))
+                for one, recording in zip(made, recordings, strict=True)
+            ]
         seconds *= 0.9 * budget / size
-    return [
-        Embedded(one.kind, one.data, one.seconds, _cut(recording, seconds, one.note))
-        for one, recording in zip(made, recordings, strict=True)
-    ]
+    raise SoundError(f"{max(budget, 0)} bytes are not enough to embed a sound: give more")
 
 
 def _cut(recording: Recording, seconds: float, note: str) -> str:

@@ -20,13 +20,13 @@ from .errors import SoundError
 if TYPE_CHECKING:
     from .recording import Recording
 
-__all__ = ["MAX_BYTES", "Heard", "Player", "describe", "html_of", "waveform_svg"]
+__all__ = ["MAX_BYTES", "Heard", "Player", "cut", "describe", "html_of", "waveform_svg"]
 
 MAX_BYTES = 280_000
 """What a player adds to a notebook unless told otherwise: ten of them stay below 3 MB."""
 
 _MIN_BYTES, _MORE_BYTES = 100_000, 50_000
-_MAX_LANES = 8
+_MAX_LANES, _LANES_OF_SEVERAL = 8, 2
 _LONGEST_NAME = 60
 _HEIGHT = 64
 _NORMALISED_DBFS = -1.0
@@ -157,9 +157,9 @@ def html_of(
     lanes = [_lane(sounds, number) if waveform else "" for number in range(len(sounds))]
     style, script = _assets()
     fixed = sum(map(len, lanes)) + len(style) + len(script)
-    fixed += sum(1_000 + 2 * len(escape(sound.caption)) for sound in sounds)
+    fixed += sum(1_000 + 2 * len(escape(sound.caption).encode()) for sound in sounds)
     # Base64 makes four bytes of three.
-    budget = (max_bytes - fixed) * 3 // 4
+    budget = (int(max_bytes) - fixed) * 3 // 4
     full = [sound for sound in sounds if sound.recording.samples.shape[1]]
     embedded = embed([sound.recording for sound in full], budget) if full else []
     files = dict(zip(map(id, full), embedded, strict=True))
@@ -179,18 +179,24 @@ def html_of(
 
 def _check_size(max_bytes: int, sounds: int) -> None:
     least = _MIN_BYTES + _MORE_BYTES * (sounds - 1)
-    if max_bytes < least:
+    given: object = max_bytes
+    number = isinstance(given, int | float | np.integer) and np.isfinite(given)
+    if not number or max_bytes < least:
         raise SoundError(
-            f"max_bytes={max_bytes!r} is too small for a player: give at least {least}"
+            f"max_bytes={max_bytes!r} is not enough for a player: give at least {least}"
         )
 
 
 @cache
 def _assets() -> tuple[str, str]:
     """Return the style and the script, without the indentation that only people need."""
-    style = "".join((_PAGE / name).read_text() for name in ("common.css", "player.css"))
+    style = "".join(
+        (_PAGE / name).read_text(encoding="utf-8") for name in ("common.css", "player.css")
+    )
     names = ("element.js", "sound.js", "player.js", "embedded.js")
-    lines = [line.strip() for name in names for line in (_PAGE / name).read_text().splitlines()]
+    lines = [
+        line.strip() for name in names for line in (_PAGE / name).read_text("utf-8").splitlines()
+    ]
     script = "\n".join(line for line in lines if line and not line.startswith("//"))
     return f"<style>{style}</style>", f"<script>(() => {{\n{script}\n}})();</script>"
 
@@ -200,10 +206,12 @@ def _lane(sounds: Sequence[Heard], number: int) -> str:
     if not recording.samples.size:
         return ""
     longest = max(sound.recording.duration for sound in sounds)
-    height = _HEIGHT if len(sounds) == 1 else _HEIGHT * 3 // 4
+    height, most = _HEIGHT, _MAX_LANES
+    if len(sounds) > 1:
+        height, most = _HEIGHT * 3 // 4, _LANES_OF_SEVERAL
     return (
         f'<div data-lane="{number}" style="width:{100 * recording.duration / longest:.4g}%">'
-        f"{waveform_svg(recording, height=height)}</div>"
+        f"{waveform_svg(recording, height=height, most_lanes=most)}</div>"
     )
 
 
@@ -218,7 +226,7 @@ def _audio(sound: Heard, file: Embedded | None) -> str:
     if file is None:
         return ""
     source = f"data:audio/{file.kind};base64,{base64.b64encode(file.data).decode()}"
-    name = escape(sound.name or "the sound")
+    name = escape(cut(sound.name) or "the sound")
     return (
         f'<audio controls preload="metadata" style="width:100%" data-name="{name}" '
         f'data-level="{10 ** (sound.level_db / 20):.6g}" src="{source}"></audio>'
@@ -251,9 +259,9 @@ def describe(recording: Recording) -> str:
         f"{recording.sample_rate} Hz",
     ]
     if recording.name:
-        parts.insert(0, _short(recording.name))
+        parts.insert(0, repr(cut(recording.name)))
     if recording.identity is not None:
-        parts.append(f"from {_short(recording.identity)}")
+        parts.append(f"from {cut(recording.identity)!r}")
     # Adding 0.0 turns -0.0 into 0.0.
     parts.append(f"peak {round(recording.peak_dbfs, 1) + 0.0:.1f} dBFS")
     if recording.gaps:
@@ -265,11 +273,14 @@ def describe(recording: Recording) -> str:
     return ", ".join(parts)
 
 
-def _short(name: str) -> str:
-    return repr(name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…")
+def cut(name: str) -> str:
+    """Return a name as it is shown: not more than 60 letters of it."""
+    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
 
 
-def waveform_svg(recording: Recording, *, width: int = 640, height: int = 64) -> str:
+def waveform_svg(
+    recording: Recording, *, width: int = 640, height: int = 64, most_lanes: int = _MAX_LANES
+) -> str:
     """Draw the envelope of every channel as an SVG of a few kilobytes.
 
     Parameters
@@ -277,7 +288,9 @@ def waveform_svg(recording: Recording, *, width: int = 640, height: int = 64) ->
     recording : Recording
         What to draw. The vertical scale is full scale, or the peak if that is higher.
     width, height : int
-        Pixels; up to eight channels share the height, more are drawn as one.
+        Pixels.
+    most_lanes : int
+        So many channels share the height; of more, the extremes are drawn as one.
 
     Returns
     -------
@@ -297,7 +310,7 @@ def waveform_svg(recording: Recording, *, width: int = 640, height: int = 64) ->
     if length:
         edges = column_edges(length, width if recording.channels <= 2 else width // 2)
         low, high = extremes(recording.samples, edges)
-        if recording.channels > _MAX_LANES:
+        if recording.channels > most_lanes:
             low, high = low.min(axis=0, keepdims=True), high.max(axis=0, keepdims=True)
         scale = max(1.0, float(high.max()), -float(low.min()))
         x = (edges[:-1] + edges[1:]) / 2 * (width / length)

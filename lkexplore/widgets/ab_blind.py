@@ -15,7 +15,7 @@ import traitlets
 from numpy.typing import NDArray
 
 from ..errors import SoundError
-from ..player import waveform_svg
+from ..player import cut, waveform_svg
 from ..recording import Recording
 from ..sound import Sound, as_recording
 from .ab_player import levels_db, names_of
@@ -25,6 +25,7 @@ from .page import module, style
 __all__ = ["ABX", "Answer", "abx", "chance_of_guessing"]
 
 _MOST_TRIALS = 100
+_MOST_SECONDS = 120.0
 _LOWEST_RATE, _HIGHEST_RATE = 8_000, 192_000
 _HEIGHT = 48
 
@@ -73,8 +74,14 @@ class ABX(WithPicture, anywidget.AnyWidget):
     def __init__(
         self, sounds: Sequence[Recording], names: Sequence[str], *, trials: int, match: bool
     ) -> None:
-        if not 1 <= trials <= _MOST_TRIALS:
+        if not isinstance(trials, int) or not 1 <= trials <= _MOST_TRIALS:
             raise SoundError(f"trials={trials!r} cannot be: give 1 to {_MOST_TRIALS}")
+        for letter, sound in zip("AB", sounds, strict=True):
+            if sound.duration > _MOST_SECONDS:
+                raise SoundError(
+                    f"sound {letter} has {sound.duration:.1f} s, and the page gets every sample: "
+                    f"give up to {_MOST_SECONDS:g} s, as in sound[60:90]"
+                )
         self._sounds, self.names = list(sounds), tuple(names)
         self.levels_db, self._how = levels_db(sounds) if match else ((0.0, 0.0), "")
         self._answers: list[Answer] = []
@@ -108,7 +115,7 @@ class ABX(WithPicture, anywidget.AnyWidget):
     def still(self) -> str:
         """Return what an exported notebook shows: the waveforms and the result."""
         pictures = "".join(
-            f"<b>{escape(f'{letter}: {name}')}</b>{waveform_svg(sound, height=_HEIGHT)}"
+            f"<b>{escape(f'{letter}: {cut(name)}')}</b>{waveform_svg(sound, height=_HEIGHT)}"
             for letter, name, sound in zip("AB", self.names, self._sounds, strict=True)
         )
         return (
@@ -119,7 +126,7 @@ class ABX(WithPicture, anywidget.AnyWidget):
 
     def __repr__(self) -> str:
         # A notebook keeps this from before the test: it says nothing of the result.
-        return f"ABX({' or '.join(self.names)}, {self.trials} trials)"
+        return f"ABX({' or '.join(map(cut, self.names))}, {self.trials} trials)"
 
     def _heard(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
         """Answer the page."""
@@ -152,7 +159,7 @@ class ABX(WithPicture, anywidget.AnyWidget):
             share = sound.duration / longest
             told.append(
                 {
-                    "name": name,
+                    "name": cut(name),
                     "level": 10 ** (level / 20),
                     "channels": len(samples),
                     "share": share,
@@ -188,7 +195,7 @@ def abx(
     Parameters
     ----------
     a, b : Recording or (samples, sample_rate)
-        What to tell apart.
+        What to tell apart; up to two minutes each.
     trials : int
         How many times X is drawn, 1 to 100; whether the answers were right is told at the end.
     match : bool
@@ -204,7 +211,7 @@ def abx(
     Raises
     ------
     SoundError
-        If one is no sound or has no samples, or ``trials`` is out of range.
+        If one is no sound, has no samples or is too long, or ``trials`` is out of range.
 
     Notes
     -----

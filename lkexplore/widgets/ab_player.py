@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import measure
 from ..errors import SoundError
-from ..player import Heard, describe, html_of
+from ..player import Heard, cut, describe, html_of
 from ..recording import Recording
 from ..sound import Sound, as_recording
 
@@ -41,7 +41,7 @@ class AB:
             LETTERS, sounds, self.names, self.levels_db, strict=False
         ):
             remark = f", played {_decibels(level)} ({how})" if match else ""
-            called = "" if name == sound.name else f"{name}: "
+            called = "" if name == sound.name else f"{cut(name)}: "
             caption = f"{letter}: {called}{describe(sound)}"
             heard.append(Heard(sound, caption, name, level, remark))
         self.html, self._notes = html_of(heard, max_bytes=max_bytes)
@@ -51,7 +51,7 @@ class AB:
 
     def __repr__(self) -> str:
         said = (
-            f"{letter}: {name}, {_decibels(level)}"
+            f"{letter}: {cut(name)}, {_decibels(level)}"
             for letter, name, level in zip(LETTERS, self.names, self.levels_db, strict=False)
         )
         return f"AB({'; '.join(said)})"

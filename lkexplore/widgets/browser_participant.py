@@ -113,7 +113,8 @@ class BrowserParticipant(WithPicture, anywidget.AnyWidget):
         token: _Ready | None = None,
     ) -> None:
         client()
-        self._room, self._given = room, token
+        self._room = room
+        self._given = Secret(token) if isinstance(token, str) else token
         super().__init__(
             identity=identity or f"browser-{secrets.token_hex(3)}",
             microphone=microphone,
@@ -124,7 +125,7 @@ class BrowserParticipant(WithPicture, anywidget.AnyWidget):
         # What cannot be is told here, not when a button is pressed.
         try:
             self._token()
-        except LkExploreError:
+        except Exception:
             self.close()
             raise
         self.on_msg(self._asked)
@@ -217,6 +218,9 @@ class BrowserParticipant(WithPicture, anywidget.AnyWidget):
                 answer |= {"url": self._credentials().url, "token": str.__str__(self._token())}
         except LkExploreError as error:
             answer["error"] = str(error)
+        except Exception as error:
+            # What somebody's own function says may hold what is secret.
+            answer["error"] = f"token= raised {type(error).__name__}: call it in a cell to see why"
         self.send(answer, buffers=buffers)
 
     def _credentials(self) -> Credentials:

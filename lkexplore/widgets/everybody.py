@@ -21,6 +21,9 @@ _log = logging.getLogger("lkexplore")
 LOOK_SECONDS = 0.5
 END_SECONDS = 2.0
 
+QUIET_LOOKS = 20
+"""A track by itself has ended when so many looks have found nothing; a muted one gives silence."""
+
 
 class Hearing(Protocol):
     """What hears one track."""
@@ -50,6 +53,8 @@ class Everybody(Generic[H]):
     ----------
     hearing : dict of str
         What hears each track, by the track's sid.
+    ended : str
+        Why nothing more is heard, once `follow` has found out.
 
     Raises
     ------
@@ -64,17 +69,19 @@ class Everybody(Generic[H]):
         self._identity, self._make, self._most = identity, make, most
         self._tasks: dict[str, tuple[rtc.Track, asyncio.Task[None]]] = {}
         self.hearing: dict[str, H] = {}
+        self.ended = ""
+        # One of the SDK's rooms may not have been joined yet.
+        self._joined = not isinstance(source, rtc.Room)
+        self._frames = self._frames_seen = self._quiet_looks = 0
 
     async def follow(self) -> None:
-        """Follow until cancelled or the room is left; on the media loop.
+        """Follow until cancelled, the room is left or the one track ends; on the media loop.
 
         What was heard last stays.
         """
-        joined = False
         with Changes(self._room) as changes:
             try:
-                while self._connected() or not joined:
-                    joined = joined or self._connected()
+                while not (ended := self._ended()):
                     self._compare()
                     await changes.wait(LOOK_SECONDS)
             finally:
@@ -84,9 +91,21 @@ class Everybody(Generic[H]):
                     task.cancel()
                 if tasks:
                     await asyncio.wait(tasks, timeout=END_SECONDS)
+        self.ended = ended
 
-    def _connected(self) -> bool:
-        return self._room is None or self._room.isconnected()
+    def _ended(self) -> str:
+        """Return why there is nothing more to follow, '' while there is."""
+        if self._room is not None:
+            connected = self._room.isconnected()
+            self._joined = self._joined or connected
+            return "the room was left" if self._joined and not connected else ""
+        view = None if self._only is None else self._only[1]
+        if view is not None and view.publication is not None and view.rtc is None:
+            return "the track has ended"
+        # Of a room that was left, or a track without its publication, only that tells.
+        came, self._frames_seen = self._frames != self._frames_seen, self._frames
+        self._quiet_looks = 0 if came or not self._frames else self._quiet_looks + 1
+        return "the track has ended" if self._quiet_looks >= QUIET_LOOKS else ""
 
     def _compare(self) -> None:
         there = {view.sid: (track, view) for track, view in self._tracks()}
@@ -101,12 +120,15 @@ class Everybody(Generic[H]):
             else:
                 # After a reconnection the same track is another object.
                 self._tasks[sid][1].cancel()
-            self._tasks[sid] = track, asyncio.create_task(_listen(track, self.hearing[sid]))
+            self._tasks[sid] = track, asyncio.create_task(self._listen(track, self.hearing[sid]))
             self._tasks[sid][1].add_done_callback(_tell)
 
     def _tracks(self) -> list[tuple[rtc.Track, Track]]:
         if self._room is None:
-            return [] if self._only is None else [self._only]
+            if self._only is None:
+                return []
+            track, view = self._only
+            return [(view.rtc or track, view)]
         return [
             (publication.track, track_view(publication, participant.identity))
             for participant in list(self._room.remote_participants.values())
@@ -115,10 +137,13 @@ class Everybody(Generic[H]):
             if publication.track is not None and kind_of(publication) == "audio"
         ]
 
+    async def _listen(self, track: rtc.Track, hearing: Hearing) -> None:
+        def on_frame(frame: rtc.AudioFrame) -> None:
+            self._frames += 1
+            hearing.on_frame(frame)
 
-async def _listen(track: rtc.Track, hearing: Hearing) -> None:
-    async with listen(track, 2, hearing.on_frame):
-        await asyncio.Event().wait()
+        async with listen(track, 2, on_frame):
+            await asyncio.Event().wait()
 
 
 def _tell(done: asyncio.Task[None]) -> None:

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Iterator
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 import numpy as np
@@ -15,7 +15,7 @@ from livekit import rtc
 
 from ..capture.recordings import Key
 from ..capture.session import RecordingSession
-from ..errors import LkExploreError
+from ..errors import LkExploreError, TrackNotFound
 from ..loop import MediaUse
 from ..player import waveform_svg
 from ..recording import Recording
@@ -23,6 +23,7 @@ from ..tracks import Track
 from .background import in_background
 from .everybody import Everybody
 from .fallback import WithPicture, close_earlier
+from .presence import Presence
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -51,6 +52,11 @@ class RecorderPanel(WithPicture, ipywidgets.VBox):  # type: ignore[misc]
     session : RecordingSession or None
         What is being recorded now.
 
+    Raises
+    ------
+    TrackNotFound
+        If `room` is no room.
+
     Notes
     -----
     Everyone who is ticked is recorded from the same moment on, each track by itself; who comes
@@ -69,6 +75,8 @@ class RecorderPanel(WithPicture, ipywidgets.VBox):  # type: ignore[misc]
     def __init__(self, room: Room) -> None:
         self.recordings: list[Recording] = []
         self.session: RecordingSession | None = None
+        if not hasattr(room, "start_recording"):
+            raise TrackNotFound(f"{room!r} cannot be recorded: give a room, as of lk.connect")
         self._room = room
         self._everybody = Everybody(room, None, _Level)
         self._unticked: set[Key] = set()
@@ -78,13 +86,14 @@ class RecorderPanel(WithPicture, ipywidgets.VBox):  # type: ignore[misc]
         self._record.on_click(lambda _button: self.toggle())
         self._clock = ipywidgets.Label("0:00")
         self._message = ipywidgets.HTML()
+        self._message.add_class("lkx-says")
         self._nobody = ipywidgets.Label("Nobody is heard yet.")
         self._people = ipywidgets.VBox([self._nobody])
         self._cards = ipywidgets.VBox()
         self._rows: dict[str, _Row] = {}
         head = ipywidgets.HBox([self._record, self._clock, self._message])
-        self._shown = ipywidgets.HTML()
-        super().__init__([head, self._people, self._cards, self._shown])
+        self._shown, self._presence = ipywidgets.HTML(), Presence()
+        super().__init__([head, self._people, self._cards, self._shown, self._presence])
         self.add_class("lkx-panel")
         self._shown.value = f"<style>.lkx-still-{self.model_id} {{display: none}}</style>"
         close_earlier(self)
@@ -116,9 +125,15 @@ class RecorderPanel(WithPicture, ipywidgets.VBox):  # type: ignore[misc]
             self.session.stop()
         self._running.cancel()
         self._use.end()
+        # It may not be in the panel now.
+        _take_away(self._nobody)
         for part in _within(self):
-            part.close()
+            _take_away(part)
         super().close()
+
+    def _ipython_display_(self, **options: Any) -> None:
+        self._presence.expect()
+        super()._ipython_display_(**options)
 
     async def _toggle(self) -> None:
         try:
@@ -138,7 +153,7 @@ class RecorderPanel(WithPicture, ipywidgets.VBox):  # type: ignore[misc]
             going = self.session is not None
             self._record.description = "Stop" if going else "Record"
             self._record.icon = "stop" if going else "circle"
-            self._record.disabled = False
+            self._record.disabled = bool(self._everybody.ended)
 
     async def _keep(self, session: RecordingSession) -> None:
         await session.ended()
@@ -147,6 +162,10 @@ class RecorderPanel(WithPicture, ipywidgets.VBox):  # type: ignore[misc]
         self.recordings += kept
         # Players are encoded: the sound of others does not wait for that.
         made = [await asyncio.to_thread(_Card, one, first + n) for n, one in enumerate(kept)]
+        if self._over:
+            for card in made:
+                _close(card)
+            return
         self._cards.children = [*reversed(made), *self._cards.children]
         await self.renew_still_in_thread()
         self._say("" if kept else "nothing was recorded: nobody who is ticked was heard")
@@ -170,6 +189,9 @@ class RecorderPanel(WithPicture, ipywidgets.VBox):  # type: ignore[misc]
             there = dict(self._everybody.hearing)
             if set(there) != set(self._rows):
                 self._change_rows(there)
+            # A page that is gone would have a heap of levels to get.
+            if not self._presence.looks:
+                continue
             for sid, level in there.items():
                 self._rows[sid].show(level.taken())
             if self.session is not None:
@@ -183,8 +205,7 @@ class RecorderPanel(WithPicture, ipywidgets.VBox):  # type: ignore[misc]
         }
         self._people.children = [row.box for row in self._rows.values()] or [self._nobody]
         for row in gone:
-            for part in (*_within(row.box), row.box):
-                part.close()
+            _close(row.box)
 
     def _say(self, text: str) -> None:
         self._message.value = escape(text)
@@ -245,6 +266,7 @@ class _Card(ipywidgets.VBox):  # type: ignore[misc]
         save = ipywidgets.Button(description="Save", icon="download")
         save.on_click(lambda _button: self._save())
         self._said = ipywidgets.HTML()
+        self._said.add_class("lkx-says")
         title = ipywidgets.HTML(f"<b>{escape(_title(recording, number))}</b>")
         player = ipywidgets.HTML(recording.play(max_bytes=PLAYER_BYTES).html)
         super().__init__([title, player, ipywidgets.HBox([self._name, save, self._said])])
@@ -269,6 +291,18 @@ def _within(box: ipywidgets.Box) -> Iterator[ipywidgets.Widget]:
         if isinstance(child, ipywidgets.Box):
             yield from _within(child)
         yield child
+
+
+def _close(box: ipywidgets.Box) -> None:
+    for part in (*_within(box), box):
+        _take_away(part)
+
+
+def _take_away(part: ipywidgets.Widget) -> None:
+    """Close it with what ipywidgets made for it and leaves open."""
+    for own in (getattr(part, "layout", None), getattr(part, "style", None), part):
+        if isinstance(own, ipywidgets.Widget):
+            own.close()
 
 
 def _title(recording: Recording, number: int) -> str:

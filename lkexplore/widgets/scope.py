@@ -20,7 +20,8 @@ from .background import in_background
 from .everybody import Everybody
 from .fallback import WithPicture, close_earlier
 from .page import module, style
-from .scope_lane import Lane
+from .presence import looks
+from .scope_lane import Lane, labels
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -38,14 +39,6 @@ STILL_SECONDS = 30.0
 
 MOST_DRAWN = 4
 """Tracks in that picture."""
-
-UNSEEN_SECONDS = 5.0
-"""A page tells every second that it looks; when it has not for so long, nothing is sent."""
-
-BUSY_SECONDS = 600.0
-"""A busy kernel hears no page: for so long it sends, lest a page that is gone has a heap to get."""
-
-_ENDED = "the room was left: the picture shows what was heard last"
 
 
 class Scope(WithPicture, anywidget.AnyWidget):
@@ -76,6 +69,9 @@ class Scope(WithPicture, anywidget.AnyWidget):
 
     Notes
     -----
+    When the room is left, or the one track has ended, the picture stays and says so, as the repr
+    does. Of stereo it shows the louder channel, in level and spectrum; captures keep both.
+
     It is drawn from the media thread: a cell that computes does not stop it (for ten minutes: then
     nobody knows whether there still is a page). Up to 12 tracks are shown. Levels are dBFS of the
     last thirtieth of a second; peaks are held for 1.5 s. Frequencies go from 50 Hz to 20 kHz, in
@@ -93,7 +89,7 @@ class Scope(WithPicture, anywidget.AnyWidget):
     _css = style("common.css", "scope.css")
 
     _running: Future[None] | None = None
-    _over = False
+    _still_seen = -1.0
 
     paused = traitlets.Bool(False).tag(sync=True)
     seconds = traitlets.Float(8.0).tag(sync=True)
@@ -119,9 +115,19 @@ class Scope(WithPicture, anywidget.AnyWidget):
         self._running = in_background(self._run())
 
     def capture(self) -> dict[str, Recording]:
-        """Return what the picture shows as sound, by identity (or name, or track)."""
-        lanes = list(self._everybody.hearing.values())
-        return {lane.label: lane.last() for lane in lanes}
+        """Return what the picture shows as sound, by what the picture calls it.
+
+        That is the identity, as ``"alice"``, or ``"alice: music"`` if she has several tracks.
+        """
+        lanes = dict(self._everybody.hearing)
+        return {label: lanes[sid].last() for sid, label in labels(lanes).items()}
+
+    def __repr__(self) -> str:
+        if self._running is None:
+            return "Scope()"
+        ended = self._everybody.ended or ("closed" if self._running.done() else "")
+        heard = ", ".join(labels(dict(self._everybody.hearing)).values()) or "nobody"
+        return f"Scope({'it showed' if ended else 'it shows'} {heard}{ended and f': {ended}'})"
 
     def picture(self) -> Figure:
         """Return what the picture shows now, as a figure that a saved notebook keeps."""
@@ -148,17 +154,23 @@ class Scope(WithPicture, anywidget.AnyWidget):
             self._use.end()
         super().close()
 
+    def _ipython_display_(self, **options: Any) -> None:
+        # The page is not heard before the cell's end, which may be far.
+        self._seen = time.monotonic()
+        super()._ipython_display_(**options)
+
     def _heard(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
         """Hear what the page says."""
         self._seen = time.monotonic()
         lane = self._everybody.hearing.get(str(content.get("capture", "")))
         if lane is not None:
             self.captures.append(lane.last())
-            taken = f"{self.captures[-1].duration:.1f} s of {lane.label}"
+            label = labels(dict(self._everybody.hearing)).get(lane.view.sid, lane.label)
+            taken = f"{self.captures[-1].duration:.1f} s of {label}"
             self.send({"captured": f"{taken}: .captures[{len(self.captures) - 1}]"})
             media_loop().call_soon_threadsafe(self._captured.set)
-        if self._over:
-            self.send({"ended": _ENDED})
+        if self._everybody.ended:
+            self._send_end()
 
     async def _run(self) -> None:
         try:
@@ -167,11 +179,13 @@ class Scope(WithPicture, anywidget.AnyWidget):
                 await self._everybody.follow()
                 for other in others:
                     other.cancel()
-            self._over = True
-            self.send({"ended": _ENDED})
+            self._send_end()
             await self.renew_still_in_thread()
         finally:
             self._use.end()
+
+    def _send_end(self) -> None:
+        self.send({"ended": f"{self._everybody.ended}: the picture shows what was heard last"})
 
     async def _draw(self) -> None:
         """Send what is new, thirty times a second, while somebody looks."""
@@ -179,11 +193,9 @@ class Scope(WithPicture, anywidget.AnyWidget):
         while True:
             due = max(due + 1 / FRAMES_A_SECOND, time.monotonic())
             await asyncio.sleep(due - time.monotonic())
-            now = time.monotonic()
-            # A busy kernel cannot hear the page.
-            if now - self._seen > UNSEEN_SECONDS + min(kernel.busy_for(now), BUSY_SECONDS):
-                continue
-            self._send_news()
+            # A page that is gone would have a heap to get.
+            if looks(self._seen):
+                self._send_news()
 
     async def _keep_still(self) -> None:
         """Have the saved picture show what was heard lately, and what was captured at once."""
@@ -191,17 +203,22 @@ class Scope(WithPicture, anywidget.AnyWidget):
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._captured.wait(), pause)
+            captured = self._captured.is_set()
             self._captured.clear()
-            if self._everybody.hearing:
+            # A page that is gone would have a heap of pictures to get.
+            if self._everybody.hearing and (captured or self._still_seen != self._seen):
+                self._still_seen = self._seen
                 await self.renew_still_in_thread()
                 pause = STILL_SECONDS
 
     def _send_news(self) -> None:
         lanes: list[dict[str, Any]] = []
         buffers: list[bytes] = []
-        for sid, lane in list(self._everybody.hearing.items()):
+        there = dict(self._everybody.hearing)
+        names = labels(there)
+        for sid, lane in there.items():
             news = lane.news()
-            told: dict[str, Any] = {"id": sid, "label": lane.label, "columns": 0}
+            told: dict[str, Any] = {"id": sid, "label": names[sid], "columns": 0}
             if news is not None:
                 told |= {
                     "columns": len(news.envelope),

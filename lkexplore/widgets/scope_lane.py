@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from ..capture.clock import STREAM_RATE
 from ..recording import Recording
 from ..tracks import Track
 
-__all__ = ["BINS", "COLUMNS_A_SECOND", "Lane", "News", "bin_edges_hz"]
+__all__ = ["BINS", "COLUMNS_A_SECOND", "Lane", "News", "bin_edges_hz", "labels"]
 
 COLUMNS_A_SECOND = 100
 BINS = 128
@@ -67,8 +68,8 @@ class Lane:
         self._recent: deque[NDArray[np.int16]] = deque()
         self._held, self._most = 0, round(seconds * STREAM_RATE)
         self._new: deque[NDArray[np.int16]] = deque(maxlen=_UNASKED)
-        self._rest = np.zeros(0, np.int16)
-        self._past = np.zeros(_WINDOW - _HOP, np.int16)
+        self._rest = np.zeros((0, 2), np.int16)
+        self._past = np.zeros((_WINDOW - _HOP, 2), np.int16)
         self._window = (np.hanning(_WINDOW) * (2 / _WINDOW) / _DIVISOR * 2).astype(np.float32)
         places = bin_edges_hz() * (_WINDOW / STREAM_RATE)
         self._starts = np.minimum(places[:-1].astype(int), _WINDOW // 2)
@@ -81,57 +82,83 @@ class Lane:
     def on_frame(self, frame: rtc.AudioFrame) -> None:
         """Take note of a frame, on the media loop."""
         raw = np.frombuffer(frame.data, np.int16).reshape(-1, frame.num_channels)
-        mono = raw[:, 0].copy() if raw.shape[1] == 1 else (raw.sum(1, dtype=np.int32) >> 1)
-        samples = mono.astype(np.int16)
+        samples = np.repeat(raw, 2, axis=1) if raw.shape[1] == 1 else raw.copy()
         self._new.append(samples)
         self._recent.append(samples)
-        self._held += samples.size
-        while self._held - self._recent[0].size >= self._most:
-            self._held -= self._recent.popleft().size
+        self._held += len(samples)
+        while self._held - len(self._recent[0]) >= self._most:
+            self._held -= len(self._recent.popleft())
 
     def news(self) -> News | None:
         """Return what has come since the last call, None if that is less than a column."""
         samples = np.concatenate([self._rest, *self._new])
         self._new.clear()
-        count = min(samples.size // _HOP, _MOST_COLUMNS)
+        count = min(len(samples) // _HOP, _MOST_COLUMNS)
         if not count:
             self._rest = samples
             return None
         # More than is shown at once comes only when nobody has asked for long.
-        samples = samples[-(samples.size % _HOP + count * _HOP) :]
+        samples = samples[-(len(samples) % _HOP + count * _HOP) :]
         samples, self._rest = samples[: count * _HOP], samples[count * _HOP :]
-        blocks = samples.reshape(count, _HOP)
+        blocks = samples.reshape(count, 2 * _HOP)
         envelope = np.stack((blocks.min(1), blocks.max(1)), 1) >> 8
         joined = np.concatenate((self._past, samples))
-        self._past = joined[joined.size - self._past.size :]
+        self._past = joined[len(joined) - len(self._past) :]
         floats = samples.astype(np.float32) / np.float32(_DIVISOR)
         return News(
             envelope.astype(np.int8),
             self._spectrum(joined, count),
-            _decibel(float(np.sqrt(2 * np.mean(floats**2)))),
+            _decibel(float(np.sqrt(2 * np.mean(floats**2, axis=0).max()))),
             _decibel(float(np.abs(floats).max())),
         )
 
     def _spectrum(self, joined: NDArray[np.int16], count: int) -> NDArray[np.uint8]:
-        from scipy.fft import rfft
-
-        windows = np.lib.stride_tricks.sliding_window_view(joined, _WINDOW)[::_HOP][:count]
-        power = np.abs(rfft(windows * self._window, axis=1)) ** 2
+        """Return that of the louder channel, bin by bin: what cancels in a sum is heard, too."""
+        power = self._power(joined[:, 0], count)
+        if not np.array_equal(joined[:, 0], joined[:, 1]):
+            power = np.maximum(power, self._power(joined[:, 1], count))
         loudest = np.maximum.reduceat(power, self._starts, axis=1)
         db = 10 * np.log10(np.maximum(loudest, 10 ** (FLOOR_DB / 10)))
         steps = (db - FLOOR_DB) * (255 / -FLOOR_DB)
         return np.clip(np.rint(steps), 0, 255).astype(np.uint8)
 
+    def _power(self, joined: NDArray[np.int16], count: int) -> NDArray[np.float32]:
+        from scipy.fft import rfft
+
+        windows = np.lib.stride_tricks.sliding_window_view(joined, _WINDOW)[::_HOP][:count]
+        power: NDArray[np.float32] = np.abs(rfft(windows * self._window, axis=1)) ** 2
+        return power
+
     def last(self) -> Recording:
-        """Return the sound that is kept."""
-        samples = np.concatenate([np.zeros(0, np.int16), *tuple(self._recent)])[-self._most :]
+        """Return the sound that is kept: in stereo if the channels differ."""
+        kept = [np.zeros((0, 2), np.int16), *tuple(self._recent)]
+        samples = np.concatenate(kept)[-self._most :].T
         return Recording.from_int16(
-            samples,
+            samples[:1] if np.array_equal(*samples) else samples,
             STREAM_RATE,
             identity=self.view.identity or None,
             track=self.view.sid,
             name=self.view.name or None,
         )
+
+
+def labels(lanes: Mapping[str, Lane]) -> dict[str, str]:
+    """Return what to call each of several lanes, no two of them the same.
+
+    Parameters
+    ----------
+    lanes : mapping of str to Lane
+        By the sid of the track.
+    """
+    whose = Counter(lane.label for lane in lanes.values())
+    named = {
+        sid: lane.label
+        if whose[lane.label] == 1
+        else f"{lane.label}: {lane.view.name or lane.view.source}"
+        for sid, lane in lanes.items()
+    }
+    called = Counter(named.values())
+    return {sid: name if called[name] == 1 else f"{name} ({sid})" for sid, name in named.items()}
 
 
 def _decibel(amplitude: float) -> float:

@@ -369,3 +369,21 @@ def test_a_cleared_output_is_silent(opened: Any) -> None:
     taken(page)
     wait(page, 0.3)
     assert not taken(page).any()
+
+
+def test_a_blind_test_says_when_its_kernel_is_gone(lab: Lab, page: Page) -> None:
+    page.open(lab.notebook("abx_gone.ipynb", SOUNDS, "test = abx(a, b)\ntest"))
+    page.page.evaluate(CAPTURE)
+    page.run(0)
+    page.run(1)
+    page.page.wait_for_selector(".lkx-count:has-text('trial 1 of 10')")
+    page.page.locator(".lkx-stage").focus()
+    page.page.keyboard.press("x")
+    page.page.keyboard.press(" ")
+    sounded(page, 0.3)
+    page.page.evaluate(
+        "jupyterapp.shell.currentWidget.sessionContext.session.kernel.shutdown().then(() => true)"
+    )
+    page.page.wait_for_timeout(500)
+    page.page.get_by_role("button", name="X is A").click()
+    page.page.wait_for_selector(".lkx-count:has-text('the kernel is gone')")

@@ -146,3 +146,35 @@ def test_without_the_bundle_the_error_says_what_to_do(lab, page):
     shown = page.text(0, fails=True)
     assert "MissingBundle" in shown
     assert "lkexplore.widgets.page.build" in shown
+
+
+def test_what_cannot_be_is_said_without_the_token(lab, page):
+    unreachable = """
+import dataclasses
+good = room._credentials
+room._credentials = dataclasses.replace(good, url='ws://127.0.0.1:9')
+"""
+    cells = [
+        JOIN + unreachable,
+        "me",
+        "me.state, me.message",
+        "room._credentials = good\nme.close()\n"
+        "me = lk.BrowserParticipant(room, identity='other')\nme",
+        "me.state, me.message, await until(lambda: 'other' not in room.participants)",
+    ]
+    page.open(lab.notebook("cannot.ipynb", *cells))
+    page.run(0)
+    page.run(1)
+    page.page.get_by_role("button", name="Join").click()
+    here(page, "could not join: ")
+    shown = page.text(2)
+    assert "'failed'" in shown
+    # A page that is neither on localhost nor secure has no devices.
+    page.page.evaluate("Object.defineProperty(navigator, 'mediaDevices', { value: undefined })")
+    page.run(3)
+    page.page.get_by_role("button", name="Join").click()
+    here(page, "over https")
+    shown += page.text(4)
+    assert "True)" in shown
+    page.save()
+    assert "eyJ" not in shown + page.page.content() + lab.saved("cannot.ipynb")

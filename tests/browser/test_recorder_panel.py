@@ -56,3 +56,34 @@ def test_it_records_who_is_ticked(lab, page, pictures):
     assert abs(lk.measure.tone_hz(lk.load(saved[0])) - 1000) < 5
     assert "(False, 0)" in page.text(2)
     assert not page.errors()
+
+
+def test_keys_pressed_in_the_panel_are_no_commands_of_the_notebook(lab, page):
+    """On a button, X would cut the cell, and two D delete it."""
+    cells = [SHOW, "panel._cards.children[-1]._name.value, len(panel.recordings)"]
+    page.open(lab.notebook("recorder_keys.ipynb", *cells))
+    output = page.run(0)
+    output.get_by_text("alice").wait_for()
+    record = output.get_by_role("button", name="Record")
+    record.click()
+    output.get_by_role("button", name="Stop").wait_for()
+    page.page.wait_for_timeout(1500)
+    output.get_by_role("button", name="Stop").click()
+    name = output.get_by_label("save as").last
+    name.wait_for()
+    # The parts that came with the recordings are guarded, too.
+    save = output.get_by_role("button", name="Save").last
+    for part in (record, save, output.get_by_role("checkbox").first, name):
+        part.focus()
+        for key in ("x", "d", "d", "a", "b", "m", "Shift+Enter", "c", "v"):
+            page.page.keyboard.press(key)
+        page.page.wait_for_timeout(300)
+        assert page.page.locator(".jp-Notebook .jp-Cell").count() == 2, part
+    name.fill("mine")
+    page.page.keyboard.type("xddabm")
+    page.page.keyboard.press("Tab")
+    assert page.page.locator(".jp-Notebook .jp-Cell").count() == 2
+    assert page.page.locator(".jp-Notebook .jp-CodeCell").count() == 2
+    page.page.wait_for_timeout(500)
+    assert "'minexddabm'" in page.text(1)
+    assert not page.errors()

@@ -144,3 +144,49 @@ def test_it_says_so_when_the_kernel_is_gone(lab, page):
     page.page.wait_for_selector(".lkx-fall")
     page.start(1)
     page.page.wait_for_selector(".lkx-scope [role=status]:has-text('nothing from')")
+
+
+NAMED = """
+import lkexplore as lk, numpy as np, asyncio
+room = await lk.connect('lesson')
+tone = (0.3 * np.sin(2 * np.pi * 1000 * np.arange(48000) / 48000)).astype('f4')
+name = '<img src=x onerror="globalThis.hurt = 1"><script>hurt = 1</script>$x^$ \U0001f600'
+bot = await lk.bots.play('lesson', (tone, 48000), name)
+await room.wait_for_track(name)
+scope = lk.Scope(room.participants[name].tracks[0], seconds=2)
+scope
+"""
+
+
+def test_a_name_is_text_and_a_track_that_ends_is_told(lab, page):
+    cells = [NAMED, "scope.captures[0].identity == name", f"{GOING}\nawait bot.close()"]
+    cells += ["await settled((0, 1)), repr(scope)"]
+    page.open(lab.notebook("named.ipynb", *cells))
+    page.run(0)
+    page.page.wait_for_selector(".lkx-fall")
+    moves(page)
+    shown = page.page.locator(".lkx-scope b").text_content()
+    assert shown.startswith('<img src=x onerror="')
+    assert shown.endswith("\U0001f600")
+    page.page.locator(".lkx-fall").click()
+    page.page.wait_for_selector(".lkx-scope [role=status]:has-text('<script>')")
+    assert "True" in page.text(1)
+    assert page.page.locator(".lkx-scope img").count() == 0
+    assert page.page.evaluate("globalThis.hurt") is None
+    page.run(2)
+    page.page.wait_for_selector(".lkx-scope [role=status]:has-text('the track has ended')")
+    assert "(0, 1)" in page.text(3)
+    assert "the track has ended" in page.text(3)
+    assert not page.errors()
+
+
+def test_it_moves_in_the_cell_that_shows_it_and_goes_on(lab, page):
+    shown = "from IPython.display import display\ndisplay(scope)\ntime.sleep(10)"
+    page.open(lab.notebook("long_cell.ipynb", f"{SHOW.rsplit('scope', 1)[0]}{shown}"))
+    running = page.start(0)
+    page.page.wait_for_selector(".lkx-fall")
+    moves(page, 4)
+    assert running.locator(".jp-InputPrompt:has-text('[*]')").count(), "the kernel was not busy"
+    page.page.wait_for_function("globalThis.hasRun")
+    moves(page, 4)
+    assert not page.errors()

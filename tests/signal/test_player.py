@@ -126,6 +126,12 @@ def test_too_small_a_player_is_refused() -> None:
         Recording([0.0], 8000).play(max_bytes=1000)
 
 
+@pytest.mark.parametrize("max_bytes", [float("nan"), float("inf"), "300000", None])
+def test_what_is_no_size_is_refused(max_bytes: object) -> None:
+    with pytest.raises(SoundError, match="at least 100000"):
+        Recording([0.0], 8000).play(max_bytes=max_bytes)  # type: ignore[arg-type]
+
+
 def test_play_is_shown_by_jupyter_as_a_bare_recording_is(tone) -> None:
     sound = tone()
     player = sound.play()

@@ -159,7 +159,30 @@ def test_the_page_gets_samples_at_its_rate_and_matched(tone, told) -> None:
     assert "x" not in test.get_state()
 
 
-@pytest.mark.parametrize("trials", [0, 101, -1])
+@pytest.mark.parametrize("trials", [0, 101, -1, 2.5])
 def test_the_number_of_trials_has_bounds(tone, trials: int) -> None:
     with pytest.raises(SoundError, match="1 to 100"):
         abx(tone(), tone(), trials=trials)
+
+
+@pytest.mark.parametrize("sounds", [2, 8])
+def test_many_channels_leave_room_for_the_sound(noise, sounds: int) -> None:
+    most = 100_000 + 50_000 * (sounds - 1)
+    player = ab(*[Recording(noise(48_000, 8), 48_000)] * sounds, max_bytes=most)
+    assert len(player.html.encode()) <= most
+    assert len(embedded(player.html)) == sounds
+
+
+def test_endless_names_stay_small(tone) -> None:
+    sounds = [tone(440).replace(name="\U0001f600" * 100_000), tone(880)]
+    for names in (None, ["x" * 10**6, '"><script>']):
+        player = ab(*sounds, names=names, max_bytes=300_000)
+        assert len(player.html.encode()) <= 300_000
+        assert len(repr(player)) < 300
+        assert '"><script>' not in player.html
+
+
+def test_a_blind_test_of_an_hour_is_refused(tone) -> None:
+    long = Recording(np.zeros(8000 * 121), 8000)
+    with pytest.raises(SoundError, match="up to 120 s"):
+        abx(long, tone())

@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 import time
 
 import anywidget
@@ -14,6 +17,7 @@ import lkexplore as lk
 from lkexplore.credentials import claims_of
 from lkexplore.errors import MissingBundle, SoundError, TokenError, TrackNotFound
 from lkexplore.widgets import page
+from lkexplore.widgets.page.build import CLIENT, build
 
 TONE = (0.3 * np.sin(2 * np.pi * 1000 * np.arange(48000) / 48000)).astype("f4"), 48000
 
@@ -82,7 +86,7 @@ async def test_a_scope_shows_one_track_too(room, bob):
 
 
 async def test_a_scope_that_nobody_looks_at_sends_nothing(room, bob, monkeypatch):
-    monkeypatch.setattr("lkexplore.widgets.scope.UNSEEN_SECONDS", 0.5)
+    monkeypatch.setattr("lkexplore.widgets.presence.UNSEEN_SECONDS", 0.5)
     scope, sent = lk.Scope(room), []
     monkeypatch.setattr(scope, "send", lambda *told: sent.append(told))
     scope._heard(scope, {"seen": True}, [])
@@ -236,3 +240,140 @@ async def test_a_widget_that_cannot_be_made_is_not_left_open(room, bundle, serve
         lk.RecorderPanel(None)
     left = [widget._instances[key] for key in set(widget._instances) - before]
     assert not [one for one in left if isinstance(one, ipywidgets.Box | anywidget.AnyWidget)]
+
+
+@pytest.mark.parametrize("bare", [False, True])
+@pytest.mark.parametrize("how", ["they leave", "we leave"])
+async def test_a_scope_of_one_track_ends_with_it(server, monkeypatch, bare, how):
+    monkeypatch.setattr("lkexplore.widgets.everybody.QUIET_LOOKS", 4)
+    name = f"one-{time.monotonic_ns()}"
+    async with lk.connect(name, **server.where) as room:
+        bot = await lk.bots.play(name, TONE, "bob", **server.where)
+        await room.wait_for_track("bob")
+        track = room.participants["bob"].tracks[0]
+        scope, sent = lk.Scope(track.rtc if bare else track, seconds=1), []
+        monkeypatch.setattr(scope, "send", lambda told, buffers=None: sent.append(told))
+        await until(lambda: any(one.samples.size for one in scope.capture().values()))
+        assert repr(scope) == f"Scope(it shows {'sound' if bare else 'bob'})"
+        # Muted, it is there still.
+        await bot.mute()
+        await asyncio.sleep(4)
+        assert not scope._running.done()
+        await (bot if how == "they leave" else room).close()
+        await until(lambda: scope._running.done())
+        await bot.close()
+    assert sent[-1]["ended"].startswith("the track has ended")
+    assert "it showed" in repr(scope)
+    assert "the track has ended" in repr(scope)
+    assert scope.capture()
+    scope.close()
+
+
+async def test_a_scope_of_a_room_that_was_left_says_so(server):
+    async with lk.connect(f"left-{time.monotonic_ns()}", **server.where) as room:
+        pass
+    scope = lk.Scope(room)
+    await until(lambda: scope._running.done())
+    assert "the room was left" in repr(scope)
+    scope.close()
+
+
+async def test_a_name_is_no_formula_and_no_page(room, server):
+    name = "$\\frac$ <img src=x onerror=alert(1)>\U0001f600"
+    bot = await lk.bots.play(room.name, TONE, name, **server.where)
+    scope, panel = lk.Scope(room, seconds=1), lk.RecorderPanel(room)
+    await until(lambda: scope.capture() and scope.capture()[name].duration > 0.5)
+    assert "image/png" in scope.still()
+    panel.toggle()
+    await until(lambda: panel.session is not None)
+    await asyncio.sleep(1)
+    panel.toggle()
+    await until(lambda: panel._cards.children)
+    assert "<img" not in panel.still()
+    assert "<img" not in "".join(one.value for one in panel._cards.children[0].children[:2])
+    scope.close()
+    panel.close()
+    await bot.close()
+
+
+async def test_a_panel_that_is_closed_while_it_keeps_leaves_no_cards(server):
+    name = f"closing-{time.monotonic_ns()}"
+    before = set(widget._instances)
+    async with lk.connect(name, **server.where) as room:
+        bot = await lk.bots.play(name, TONE, "bob", **server.where)
+        panel = lk.RecorderPanel(room)
+        await until(lambda: panel._rows)
+        panel.toggle()
+        await until(lambda: panel.session is not None)
+        await asyncio.sleep(1)
+        panel.toggle()
+        await until(lambda: panel.session is None)
+        panel.close()
+        await until(lambda: panel.recordings)
+        await asyncio.sleep(2)
+        await bot.close()
+    left = [widget._instances[key] for key in set(widget._instances) - before]
+    # Nor what ipywidgets makes for its parts; that of the panel itself belongs to ipywidgets.
+    assert len([one for one in left if one is not panel.layout]) == 0
+
+
+async def test_a_panel_tells_levels_to_those_who_look(room, bob):
+    panel = lk.RecorderPanel(room)
+    await until(lambda: panel._rows)
+    (row,) = panel._rows.values()
+    await asyncio.sleep(1)
+    assert row._bar.value == -60
+    panel._presence._heard(panel._presence, {"seen": True}, [])
+    await until(lambda: row._bar.value == pytest.approx(-10.5, abs=1))
+    panel.close()
+
+
+async def test_a_panel_takes_rooms_only(room, bob):
+    await room.wait_for_track("bob")
+    for source in (room.rtc, room.participants["bob"].tracks[0], None):
+        with pytest.raises(TrackNotFound, match="give a room"):
+            lk.RecorderPanel(source)
+
+
+async def test_what_a_token_function_says_is_kept_from_the_page(room, bundle, server, monkeypatch):
+    tokens = [server.token("me", room.name)]
+
+    def give() -> str:
+        if not tokens:
+            raise OSError("the key is sesame")
+        return tokens.pop()
+
+    me, sent = lk.BrowserParticipant(room, "me", token=give), []
+    monkeypatch.setattr(me, "send", lambda told, buffers=None: sent.append(told))
+    me._asked(me, {"ask": "token", "number": 1}, [])
+    assert "token= raised OSError" in sent[0]["error"]
+    assert "sesame" not in sent[0]["error"]
+    me.close()
+    before = set(widget._instances)
+    with pytest.raises(OSError, match="sesame"):
+        lk.BrowserParticipant(room, "me", token=give)
+    left = [widget._instances[key] for key in set(widget._instances) - before]
+    assert not [one for one in left if isinstance(one, anywidget.AnyWidget)]
+
+
+def test_the_pages_parts_are_read_wherever_text_is_not_utf_8_by_itself():
+    code = "from lkexplore import Recording, Scope; print(len(Recording([0.1], 8000).play().html))"
+    plain = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, env={**os.environ, **plain}, capture_output=True, text=True, timeout=120
+    )
+    assert not done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("archive", ["", "touch wrong.tgz", "touch a && tar czf wrong.tgz a"])
+def test_a_build_without_the_right_archive_says_so(tmp_path, monkeypatch, archive):
+    npm = tmp_path / "npm"
+    npm.write_text(f"#!/bin/sh\n{archive}\n")
+    npm.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    folder = tmp_path / "built"
+    # A stamp alone is no client.
+    folder.mkdir()
+    (folder / "version").write_text(CLIENT)
+    assert "not what it should be" in build(folder)

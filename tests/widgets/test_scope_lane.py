@@ -5,7 +5,7 @@ import pytest
 from livekit import rtc
 
 from lkexplore.tracks import Track
-from lkexplore.widgets.scope_lane import BINS, Lane, bin_edges_hz
+from lkexplore.widgets.scope_lane import BINS, Lane, bin_edges_hz, labels
 
 RATE = 48000
 
@@ -91,3 +91,37 @@ def test_silence_is_the_floor():
     news = one.news()
     assert news.rms_dbfs == news.peak_dbfs == -100
     assert not news.spectrum.any()
+
+
+def test_what_cancels_in_a_sum_is_seen_and_captured_in_stereo():
+    one = lane()
+    left = (tone(1000) * 32767).astype(np.int16)
+    for begin in range(0, RATE, 960):
+        part = np.stack((left[begin : begin + 960], -left[begin : begin + 960]), axis=1)
+        one.on_frame(rtc.AudioFrame(part.tobytes(), RATE, 2, 960))
+    news = one.news()
+    assert news.rms_dbfs == pytest.approx(-6, abs=0.1)
+    assert news.peak_dbfs == pytest.approx(-6, abs=0.1)
+    assert news.spectrum[50].max() == pytest.approx(255 * (1 - 6 / 100), abs=5)
+    kept = one.last()
+    assert kept.channels == 2
+    assert np.array_equal(kept.samples[0], -kept.samples[1])
+
+
+def test_one_side_alone_is_as_loud_as_it_is():
+    one = lane()
+    right = (tone(1000) * 32767).astype(np.int16)
+    for begin in range(0, RATE, 960):
+        part = np.stack((np.zeros(960, np.int16), right[begin : begin + 960]), axis=1)
+        one.on_frame(rtc.AudioFrame(part.tobytes(), RATE, 2, 960))
+    assert one.news().peak_dbfs == pytest.approx(-6, abs=0.1)
+
+
+def test_no_two_lanes_are_called_the_same():
+    views = [("alice", "voice"), ("alice", "music"), ("bob", "x"), ("carol", "x"), ("carol", "x")]
+    lanes = {
+        f"TR_{n}": Lane(Track(f"TR_{n}", name, "audio", "microphone", False, "opus", who), 1.0)
+        for n, (who, name) in enumerate(views)
+    }
+    called = list(labels(lanes).values())
+    assert called == ["alice: voice", "alice: music", "bob", "carol: x (TR_3)", "carol: x (TR_4)"]

@@ -19,12 +19,12 @@ def module(*names: str) -> str:
     The page gets a widget's module as text, so that it cannot import others: they are put in
     front of it. Only the last may export.
     """
-    return "\n".join((_HERE / name).read_text() for name in names)
+    return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)
 
 
 def style(*names: str) -> str:
     """Return the style sheets of so many files as one."""
-    return "\n".join((_HERE / name).read_text() for name in names)
+    return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)
 
 
 @cache

@@ -1,6 +1,7 @@
 // A/B/X: X is A or B, and the kernel knows which.
 
 const THE_ONE = 2;
+const GONE = "the kernel is gone: run the cell again";
 
 function channelsOf(view, count) {
   const samples = numbers(Float32Array, view);
@@ -15,7 +16,7 @@ class BlindTest {
     el.append(this.root);
     this.hears = (message, buffers) => this.hear(message, buffers);
     model.on("msg:custom", this.hears);
-    model.send({ ask: "sounds", rate: soundContext().sampleRate });
+    if (!sendTo(model, { ask: "sounds", rate: soundContext().sampleRate })) this.root.textContent = GONE;
   }
 
   hear(message, buffers) {
@@ -65,7 +66,7 @@ class BlindTest {
     if (next) this.wasHeard = false;
     if (next && this.face.switch) {
       this.face.switch.pause();
-      this.hide(this.face.switch);
+      this.hide(this.face.switch).catch((error) => this.face.say(`X cannot be played: ${error.message}`));
     }
     this.asked = false;
     this.show();
@@ -73,8 +74,8 @@ class BlindTest {
 
   answer(letter) {
     this.asked = true;
-    this.count.textContent = "waiting for the kernel…";
-    this.model.send({ trial: this.trial.number, said: letter });
+    const sent = sendTo(this.model, { trial: this.trial.number, said: letter });
+    this.count.textContent = sent ? "waiting for the kernel…" : GONE;
     this.show();
   }
 

@@ -22,6 +22,7 @@ CLIENT = "livekit-client@2.23.0"
 MODULE = "package/dist/livekit-client.esm.mjs"
 LICENSE = "package/LICENSE"
 BUILT = Path(__file__).parent / "built"
+PACKED, LICENSE_THERE = "livekit-client.mjs.gz", "livekit-client.LICENSE"
 FETCH_SECONDS = 120
 
 
@@ -34,7 +35,8 @@ def build(folder: Path = BUILT) -> str:
         Made if it is not there; a client of the same version there is kept.
     """
     stamp = folder / "version"
-    if stamp.is_file() and stamp.read_text() == CLIENT:
+    kept = stamp.is_file() and (folder / PACKED).is_file() and (folder / LICENSE_THERE).is_file()
+    if kept and stamp.read_text(encoding="utf-8") == CLIENT:
         return ""
     npm = shutil.which("npm")
     if npm is None:
@@ -53,8 +55,11 @@ def build(folder: Path = BUILT) -> str:
             return f"npm could not fetch it: {error.stderr.strip()[-300:]}"
         except (OSError, subprocess.TimeoutExpired) as error:
             return f"npm could not fetch it: {error}"
-        _unpack(next(Path(scratch).glob("*.tgz")), folder)
-    stamp.write_text(CLIENT)
+        try:
+            _unpack(next(Path(scratch).glob("*.tgz")), folder)
+        except (StopIteration, KeyError, tarfile.TarError) as error:
+            return f"what npm fetched is not what it should be: {error}"
+    stamp.write_text(CLIENT, encoding="utf-8")
     return ""
 
 
@@ -63,12 +68,12 @@ def _unpack(archive: Path, folder: Path) -> None:
     with tarfile.open(archive) as packed:
         module, license = (packed.extractfile(name) for name in (MODULE, LICENSE))
         if module is None or license is None:
-            raise FileNotFoundError(f"{MODULE} or {LICENSE} is not in {archive.name}")
+            raise KeyError(f"{MODULE} or {LICENSE} is no file in {archive.name}")
         squeezed = io.BytesIO()
         with gzip.GzipFile(fileobj=squeezed, mode="wb", mtime=0) as target:
             target.write(module.read())
-        (folder / "livekit-client.mjs.gz").write_bytes(squeezed.getvalue())
-        (folder / "livekit-client.LICENSE").write_bytes(license.read())
+        (folder / PACKED).write_bytes(squeezed.getvalue())
+        (folder / LICENSE_THERE).write_bytes(license.read())
 
 
 try:

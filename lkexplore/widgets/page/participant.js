@@ -96,6 +96,8 @@ class Joined {
     const local = this.room.localParticipant;
     const microphone = this.model.get("microphone");
     const camera = this.model.get("camera");
+    if ((microphone || camera) && !navigator.mediaDevices)
+      throw new Error("this page gets no microphone: open the notebook on localhost or over https");
     const device = (kind) => this.model.get(`${kind}_device`) || undefined;
     const sound = this.model.get("processing");
     await local.setMicrophoneEnabled(microphone && !this.model.get("muted"), {
@@ -115,7 +117,7 @@ class Joined {
   }
 
   async devices() {
-    const found = await navigator.mediaDevices.enumerateDevices();
+    const found = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
     const of = (kind) =>
       found.filter((one) => one.kind === kind).map((one) => [one.label || one.deviceId, one.deviceId]);
     this.tell({ microphones: of("audioinput"), cameras: of("videoinput") });

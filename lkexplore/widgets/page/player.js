@@ -196,8 +196,10 @@ class SoundPlayer {
     this.button.textContent = this.playing ? "Pause" : "Play";
     showPressed(this.region, this.looping);
     this.choices.forEach((one, n) => showPressed(n === this.chosen, one));
-    this.stage.querySelectorAll("[data-lane]").forEach((lane) => {
-      lane.style.opacity = this.choices.length && Number(lane.dataset.lane) !== this.chosen ? "0.4" : "1";
+    // The picture alone: the letter has to be read.
+    this.stage.querySelectorAll("[data-lane] svg").forEach((picture) => {
+      const { lane } = picture.closest("[data-lane]").dataset;
+      picture.style.opacity = this.choices.length && Number(lane) !== this.chosen ? "0.4" : "1";
     });
     this.showRegion(this.region);
     this.move(this.from);

@@ -19,13 +19,12 @@ function ink() {
 }
 
 class Meter {
-  constructor(label) {
+  constructor() {
     this.bar = element("div", { className: "lkx-meter-bar" });
     this.mark = element("div", { className: "lkx-meter-mark" });
     this.text = element("span", { className: "lkx-meter-text" });
     this.root = element("div", { className: "lkx-meter" }, this.bar, this.mark);
     this.root.setAttribute("role", "meter");
-    this.root.setAttribute("aria-label", label);
     this.root.setAttribute("aria-valuemin", FLOOR_DB);
     this.root.setAttribute("aria-valuemax", 0);
     this.held = FLOOR_DB;
@@ -54,19 +53,16 @@ class Meter {
 class Lane {
   constructor(id, label, seconds, capture) {
     this.width = Math.round(seconds * COLUMNS_A_SECOND);
-    this.meter = new Meter(`level of ${label}`);
+    this.meter = new Meter();
+    this.name = element("b");
+    this.seconds = seconds;
     this.wave = element("canvas", { width: this.width, height: WAVE_HEIGHT, className: "lkx-wave" });
     this.fall = element("canvas", { width: this.width, height: BINS, className: "lkx-fall" });
-    for (const [canvas, what] of [[this.wave, "waveform"], [this.fall, "spectrogram"]]) {
-      canvas.title = `click to capture the last ${seconds} s of ${label}`;
-      canvas.setAttribute("role", "img");
-      canvas.setAttribute("aria-label", `${what} of ${label}`);
-      canvas.onclick = () => capture(id);
-    }
+    for (const canvas of [this.wave, this.fall]) canvas.onclick = () => capture(id);
     // One of the two is enough for the keys.
+    this.wave.setAttribute("role", "img");
     this.fall.tabIndex = 0;
     this.fall.setAttribute("role", "button");
-    this.fall.setAttribute("aria-label", `capture the last ${seconds} s of ${label}`);
     this.fall.onkeydown = (event) => {
       if (event.key !== "Enter" && event.key !== " ") return;
       event.preventDefault();
@@ -82,12 +78,24 @@ class Lane {
     this.root = element(
       "div",
       { className: "lkx-lane" },
-      row(element("b", { textContent: label }), this.meter.root, this.meter.text),
+      row(this.name, this.meter.root, this.meter.text),
       this.wave,
       element("div", { className: "lkx-under" }, this.fall, element("div", { className: "lkx-hz" }, ...ticks)),
       element("div", { className: "lkx-time" }, element("span", { textContent: `-${seconds} s` }), element("span", { textContent: "now" })),
     );
+    this.call(label);
     this.clear();
+  }
+
+  // Somebody's second track has both called otherwise.
+  call(label) {
+    if (this.label === label) return;
+    this.label = label;
+    this.name.textContent = label;
+    this.meter.root.setAttribute("aria-label", `level of ${label}`);
+    this.wave.setAttribute("aria-label", `waveform of ${label}`);
+    this.fall.setAttribute("aria-label", `spectrogram of ${label}: capture the last ${this.seconds} s`);
+    for (const canvas of [this.wave, this.fall]) canvas.title = `click to capture the last ${this.seconds} s of ${label}`;
   }
 
   clear() {
@@ -198,6 +206,7 @@ class Picture {
       this.lanes.delete(id);
     }
     for (const { id, label } of told) {
+      this.lanes.get(id)?.call(label);
       if (this.lanes.has(id)) continue;
       if (!this.lanes.size) this.say("");
       const lane = new Lane(id, label, this.model.get("seconds"), (of) => sendTo(this.model, { capture: of }));
