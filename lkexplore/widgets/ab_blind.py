@@ -19,7 +19,7 @@ from ..player import cut, waveform_svg
 from ..recording import Recording
 from ..sound import Sound, as_recording
 from .ab_player import levels_db, names_of
-from .fallback import WithPicture, close_earlier
+from .fallback import WithPicture, close_earlier, image_of
 from .page import module, style
 
 __all__ = ["ABX", "Answer", "abx", "chance_of_guessing"]
@@ -115,7 +115,8 @@ class ABX(WithPicture, anywidget.AnyWidget):
     def still(self) -> str:
         """Return what an exported notebook shows: the waveforms and the result."""
         pictures = "".join(
-            f"<b>{escape(f'{letter}: {cut(name)}')}</b>{waveform_svg(sound, height=_HEIGHT)}"
+            f"<p><b>{escape(f'{letter}: {cut(name)}')}</b></p>"
+            + image_of(waveform_svg(sound, height=_HEIGHT), "waveform", _HEIGHT)
             for letter, name, sound in zip("AB", self.names, self._sounds, strict=True)
         )
         return (

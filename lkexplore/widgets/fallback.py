@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["WithPicture", "close_earlier"]
+__all__ = ["WithPicture", "close_earlier", "image_of"]
 
 _log = logging.getLogger("lkexplore")
 
@@ -79,10 +79,37 @@ class WithPicture:
         shown: Any = import_module("IPython.display")
         bundle: Any = self._repr_mimebundle_()  # type: ignore[attr-defined]
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        # What a notebook that is not trusted shows above the picture.
+        data = {**data, "text/plain": f"{type(self).__name__}: run the cell to use it"}
         shown.publish_display_data(data, metadata)
         # Shown twice, both pictures are the same one.
         known = True if self._still is None else self._still.display_id
         self._still = shown.display(shown.HTML(self.still()), display_id=known)
+
+
+def image_of(svg: str, words: str, height: int) -> str:
+    """Return a drawing as an image, which a notebook shows that is not trusted, too.
+
+    Parameters
+    ----------
+    svg : str
+        An ``<svg>`` element.
+    words : str
+        What is to be seen, as plain text.
+    height : int
+        In pixels.
+
+    Returns
+    -------
+    str
+        An ``<img>`` element, as wide as there is room.
+    """
+    source = base64.b64encode(svg.encode()).decode()
+    return (
+        f'<img alt="{html.escape(words)}" width="640" height="{height}" '
+        f'style="display:block;width:100%;height:{height}px" '
+        f'src="data:image/svg+xml;base64,{source}">'
+    )
 
 
 def close_earlier(widget: Any) -> None:

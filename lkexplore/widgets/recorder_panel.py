@@ -22,7 +22,7 @@ from ..recording import Recording
 from ..tracks import Track
 from .background import in_background
 from .everybody import Everybody
-from .fallback import WithPicture, close_earlier
+from .fallback import WithPicture, close_earlier, image_of
 from .presence import Presence
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ class RecorderPanel(WithPicture, ipywidgets.VBox):  # type: ignore[misc]
     def still(self) -> str:
         """Return what a saved notebook shows in the panel's place, as HTML: the recordings."""
         cards = "".join(
-            f"<b>{escape(_title(one, number))}</b>{waveform_svg(one)}"
+            f"<p><b>{escape(_title(one, number))}</b></p>"
+            + image_of(waveform_svg(one), "waveform", 64)
             for number, one in enumerate(self.recordings)
         )
         words = cards or f"A panel that records room {escape(self._room.name)}: run the cell."

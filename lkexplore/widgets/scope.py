@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import anywidget
+import numpy as np
 import traitlets
 from livekit import rtc
 
@@ -142,8 +143,11 @@ class Scope(WithPicture, anywidget.AnyWidget):
             return figure
         axes = figure.subplots(2 * len(heard), 1, squeeze=False)[:, 0]
         for (label, sound), above, below in zip(heard, axes[::2], axes[1::2], strict=True):
-            waveform(sound, above, title=label)
-            spectrogram(sound, below, scale="log", title="")
+            # Two lanes would have no room.
+            loudest = int(np.argmax(np.abs(sound.samples).max(axis=1)))
+            one = sound.replace(samples=sound.samples[loudest : loudest + 1])
+            waveform(one, above, title=label)
+            spectrogram(one, below, scale="log", title="")
         return figure
 
     def close(self) -> None:

@@ -21,7 +21,7 @@ len(panel.recordings)
 """
 CELLS = [SHOW, "scope = lk.Scope(room, seconds=3)\nscope", "panel = lk.RecorderPanel(room)\npanel"]
 SCOPE = ".lkx-still img[alt*=Scope]"
-PANEL = ".lkx-still svg"
+PANEL = ".lkx-still img[alt=waveform]"
 
 
 def left(page):

@@ -57,6 +57,17 @@ def stands_still(page):
     assert page.page.evaluate(PICTURE) == before
 
 
+def test_somebody_silent_has_a_level_and_a_peak(lab, page):
+    silent = SHOW.replace("tone * gate", "0 * tone")
+    page.open(lab.notebook("silent.ipynb", silent))
+    page.run(0)
+    text = page.page.locator(".lkx-meter-text")
+    page.page.wait_for_function(
+        "document.querySelector('.lkx-meter-text')?.textContent.includes('peak -100')"
+    )
+    assert text.inner_text() == "-100 dBFS, peak -100"
+
+
 def test_it_moves_with_the_sound_and_stands_still_without(lab, page, pictures):
     cells = [
         SHOW,

@@ -28,7 +28,7 @@ class Meter {
     this.root.setAttribute("aria-valuemin", FLOOR_DB);
     this.root.setAttribute("aria-valuemax", 0);
     this.held = FLOOR_DB;
-    this.since = 0;
+    this.since = this.last = performance.now();
   }
 
   show(rms, peak, now) {
