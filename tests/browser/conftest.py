@@ -1,4 +1,4 @@
-"""Fixtures of the tests in a browser: one JupyterLab and one Chromium for all of them."""
+"""Fixtures of the tests in a browser: a JupyterLab and a Chromium for each module."""
 
 from __future__ import annotations
 
@@ -19,9 +19,13 @@ def _without(why: str) -> None:
     pytest.skip(f"{why}: install it to run the tests in a browser")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Give a headless Chromium."""
+    """Give a headless Chromium.
+
+    Playwright keeps an event loop running in this thread until it ends, and beside it no other test
+    could run its own: it ends with the module.
+    """
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
@@ -35,7 +39,7 @@ def browser() -> Iterator[Any]:
         launched.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """Give a running JupyterLab; its rooms are on the server LKEXPLORE_TEST_URL, if it is set."""
     given = {
