@@ -12,7 +12,7 @@ from ..errors import LkExploreError, RoomClosed, TokenError, TrackNotFound
 from ..finding import Changes, everyone, find_track
 from ..tracks import Track
 from .feed import Feed, listen
-from .marks import NOTHING
+from .marks import LONGEST_PAUSE, NOTHING
 from .sink import Sink
 
 __all__ = ["LEFT", "UNPUBLISHED", "Listener", "describe"]
@@ -126,13 +126,13 @@ class Listener:
         self._track = track
         async with listen(track, channels, self.on_frame, self.sink.note) as feed:
             self._feed = feed
+            last = math.inf
             try:
                 ended, at = await self._follow(track), time.monotonic()
                 if ended == RECONNECTING and feed.vitals and feed.vitals.latest:
                     at = min(at, feed.vitals.latest.last_packet)
-                elif ended in (UNPUBLISHED, UNSUBSCRIBED) and feed.vitals:
-                    # The word of a server may come later than the last of the sound.
-                    at = min(at, await feed.vitals.last_packet())
+                elif ended in (UNPUBLISHED, UNSUBSCRIBED, LEFT) and feed.vitals:
+                    last = await feed.vitals.last_packet()
                 if ended:
                     feed.no_more_looks(self.sink.note)
                     await asyncio.sleep(TICK)  # what the native side still holds comes now
@@ -142,8 +142,17 @@ class Listener:
                 self.sink.place(feed)
                 self.sink.note_clock(feed.clock)
         if ended in _ENDED:
-            self.sink.lapse(ended, at)
+            self._lapse(ended, at, last)
         return ended
+
+    def _lapse(self, ended: str, at: float, last_packet: float) -> None:
+        """Begin the gap of a track that ended: the server's word may come after its sound."""
+        if at - last_packet > LONGEST_PAUSE:
+            # So late, it is not what ended the sound: a crash is noticed after seconds.
+            self.sink.lapse(NOTHING, last_packet)
+            self.sink.lapse(ended, at)
+        else:
+            self.sink.lapse(ended, min(at, last_packet))
 
     async def _follow(self, track: rtc.Track) -> str:
         """Wait while the stream fills the sink; return why it ended, '' when full."""

@@ -7,7 +7,7 @@ import math
 from ..timeline import Concealment, Gap
 from .vitals import PACKET, RESOLUTION, Look
 
-__all__ = ["FADE", "NOTHING", "Marks"]
+__all__ = ["FADE", "LONGEST_PAUSE", "NOTHING", "Marks"]
 
 NOTHING = "nothing arrived"
 

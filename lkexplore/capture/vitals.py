@@ -137,7 +137,7 @@ class Vitals:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SOON):
                 now = await self._counters()
-                if now is not None:
+                if now is not None and now.packets:
                     return now.last_packet
         return math.inf
 
