@@ -101,16 +101,20 @@ class Outlet:
 
     async def close(self) -> None:
         """Unpublish the track."""
-        if self._room.closed:
-            return
-        ending = self._room.rtc.local_participant.unpublish_track(self.publication.sid)
         try:
-            await asyncio.wait_for(on_loop(self._room.sdk_loop, ending), STOP_TIMEOUT)
+            if not self._room.closed:
+                await asyncio.wait_for(self._withdraw(), STOP_TIMEOUT)
         except (TimeoutError, UnpublishTrackError) as error:
             name = self.publication.name
             _log.warning("track %r was not unpublished in order: %r", name, error)
         finally:
+            # Freed with sound in it, a source of the SDK may never end its thread, nor our call.
+            self.clear()
             await self._source.aclose()
+
+    async def _withdraw(self) -> None:
+        local = self._room.rtc.local_participant
+        await on_loop(self._room.sdk_loop, local.unpublish_track(self.publication.sid))
 
 
 async def open_outlet(

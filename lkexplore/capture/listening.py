@@ -19,7 +19,10 @@ __all__ = ["LEFT", "UNPUBLISHED", "Listener", "describe"]
 
 TICK = 0.1
 CALM = 0.5
-"""Seconds between two looks: while waiting for a track, and while nothing changes."""
+CLOSE = 0.04
+"""Seconds between two looks: while waiting for a track, while nothing changes, and while our
+connection is in trouble: nobody can be asked for the last packet once the track has gone with it.
+"""
 
 QUIET = 1.5
 QUIET_LOOKS = 3
@@ -129,8 +132,8 @@ class Listener:
             last = math.inf
             try:
                 ended, at = await self._follow(track), time.monotonic()
-                if ended == RECONNECTING and feed.vitals and feed.vitals.latest:
-                    at = min(at, feed.vitals.latest.last_packet)
+                if ended == RECONNECTING and feed.vitals:
+                    at = min(at, feed.vitals.stalled_since)
                 elif ended in (UNPUBLISHED, UNSUBSCRIBED, LEFT) and feed.vitals:
                     last = await feed.vitals.last_packet()
                 if ended:
@@ -158,16 +161,16 @@ class Listener:
         """Wait while the stream fills the sink; return why it ended, '' when full."""
         sink, opened = self.sink, time.monotonic()
         at_opening = seen = sink.held
-        heard, looks, asked = opened, 0, False
+        heard, looks = opened, 0
         while not sink.full and self._error is None:
             publication = self.view.publication
             sink.mark_muted(publication is not None and publication.muted, time.monotonic())
             if ended := self._ended(track):
                 return ended
-            if not asked and self._reconnecting():
-                asked = True
+            in_trouble = self._reconnecting()
+            if in_trouble:
                 self._look_now()
-            await self._changes.wait(CALM)
+            await self._changes.wait(CLOSE if in_trouble else CALM)
             if sink.held != seen:
                 seen, heard, looks = sink.held, time.monotonic(), 0
                 continue

@@ -23,6 +23,9 @@ RESOLUTION = 0.4
 """Seconds between two looks: while the track is new or in trouble, and else; so finely, at least,
 it is known where sound was concealed."""
 
+STALLED = 0.06
+"""Seconds without a packet after which one that is still to come would be late."""
+
 GIVE_UP = 2.0
 SOON = 0.1
 RECENT = 12
@@ -105,6 +108,13 @@ class Vitals:
         settled = [look.delay for look in self._recent if look.settled]
         delays = settled or [look.delay for look in self._recent]
         return statistics.median(delays) if delays else 0.0
+
+    @property
+    def stalled_since(self) -> float:
+        """When the last packet came, if the latest look saw none coming any more; else infinity."""
+        look = self.latest
+        stalled = look is not None and look.time - look.last_packet > STALLED
+        return look.last_packet if look is not None and stalled else math.inf
 
     def look_now(self) -> None:
         """Look without waiting for the next turn."""

@@ -267,7 +267,7 @@ async def test_a_lost_connection_is_a_gap_not_the_end(join, send):
     (gap,) = voice.gaps
     assert gap.reason == "reconnecting"
     assert gap.start == pytest.approx(1.0, abs=0.3)
-    assert not voice[gap.start + 0.01 : gap.end].samples.any()
+    assert not voice[gap.start + 0.03 : gap.end].samples.any()
     assert silent_blocks(voice[gap.end + 0.5 :].samples[0]) == 0
     assert silent_blocks(voice[: gap.start - 0.02].samples[0]) == 0
 

@@ -71,13 +71,17 @@ class Stage:
         await asyncio.sleep(max(0.0, start - time.monotonic()))
         # Publishing may have taken longer than there was time.
         count = max(0, round((time.monotonic() - start) * RATE))
-        while True:
-            t = np.arange(count, count + 480) / RATE
-            tone = np.where(t % PERIOD < LIT, 9000 * np.sin(2 * np.pi * 1000 * t), 0)
-            await source.capture_frame(
-                rtc.AudioFrame(tone.astype(np.int16).tobytes(), RATE, 1, 480)
-            )
-            count += 480
+        try:
+            while True:
+                t = np.arange(count, count + 480) / RATE
+                tone = np.where(t % PERIOD < LIT, 9000 * np.sin(2 * np.pi * 1000 * t), 0)
+                await source.capture_frame(
+                    rtc.AudioFrame(tone.astype(np.int16).tobytes(), RATE, 1, 480)
+                )
+                count += 480
+        finally:
+            # Freed with sound in it, a source of the SDK may never end its thread.
+            source.clear_queue()
 
     @on_media_loop
     async def call(self, function, *args) -> None:

@@ -52,8 +52,12 @@ class Tone:
 
     async def feed(self, source: rtc.AudioSource) -> None:
         """Play until cancelled, at the pace of the source's queue."""
-        while True:
-            await source.capture_frame(self.block(self.rate // 50))
+        try:
+            while True:
+                await source.capture_frame(self.block(self.rate // 50))
+        finally:
+            # Freed with sound in it, a source of the SDK may never end its thread.
+            source.clear_queue()
 
 
 class Ear:
