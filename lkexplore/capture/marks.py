@@ -103,7 +103,10 @@ class Marks:
         """Take back what was marked at the very end: there is no more, but nothing is missing."""
         brief = [why for why, start in self._open.items() if end - start < AT_THE_END]
         for why in brief:
-            del self._open[why]
+            start = self._open.pop(why)
+            if self.gaps and abs(self.gaps[-1].end - start) < 1e-6:
+                # A gap was under way already, and goes on to the end.
+                self.gaps[-1] = Gap(self.gaps[-1].start, end, self.gaps[-1].reason)
         if self._guessing is not None and end - self._guessing < AT_THE_END:
             self._guessing = None
 
