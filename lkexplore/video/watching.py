@@ -10,6 +10,7 @@ from collections import deque
 from dataclasses import replace
 from typing import cast
 
+import numpy as np
 from livekit import rtc
 
 from ..errors import LkExploreError, TrackNotFound
@@ -90,6 +91,7 @@ class Watch:
         self._delay = Delay(track)
         self._still = StandStill()
         self._offset: float | None = None
+        self._blank: rtc.VideoFrameEvent | None = None
         self._error: Exception | None = None
         self._task = asyncio.get_running_loop().create_task(self._run(track))
 
@@ -170,6 +172,8 @@ class Watch:
     async def _one_stream(self, track: rtc.Track) -> str:
         stream = rtc.VideoStream(track, format=rtc.VideoBufferType.I420)
         self._track, self._delay, self._offset = track, Delay(track), None
+        # A track that is torn off ends with one of these, which nobody has sent.
+        self._blank = None
         try:
             return await self._follow(stream, track)
         finally:
@@ -193,7 +197,11 @@ class Watch:
                 if self.view.publication is not None and self.view.publication.muted:
                     self._cause = "muted"
                 if reason := self._ended(track):
-                    return reason
+                    if reason == RECONNECTING:
+                        return reason
+                    # Of a lost connection, the SDK tells right after the tracks that go with it.
+                    await asyncio.sleep(TICK)
+                    return self._ended(track) or reason
                 if over:
                     return STANDING if given_up(track) else "ended"
                 self._check_quiet(now, opened, heard)
@@ -219,6 +227,15 @@ class Watch:
         self._still.moved()
         if event.frame.height < SMALLEST:
             return
+        waiting, self._blank = self._blank, None
+        if waiting is not None:
+            self._hand_over(waiting)
+        if _is_blank(event.frame):
+            self._blank = event
+        else:
+            self._hand_over(event)
+
+    def _hand_over(self, event: rtc.VideoFrameEvent) -> None:
         due = event.timestamp_us / 1e6
         if self._offset is None:
             # Both are the monotonic clock, except where Python's counts from elsewhere.
@@ -303,6 +320,12 @@ class Watch:
             return None
         self._reconnections = self._changes.reconnections
         return track
+
+
+def _is_blank(frame: rtc.VideoFrame) -> bool:
+    """Whether it is what WebRTC makes up: all its luma is 0, where black is 16 (ITU-R BT.601)."""
+    luma = np.frombuffer(frame.data, np.uint8, frame.width * frame.height)
+    return not luma[0] and not luma.any()
 
 
 def describe(view: Track) -> str:
