@@ -91,7 +91,7 @@ class Watch:
         self._delay = Delay(track)
         self._still = StandStill()
         self._offset: float | None = None
-        self._blank: rtc.VideoFrameEvent | None = None
+        self._blank: tuple[rtc.VideoFrameEvent, str] | None = None
         self._error: Exception | None = None
         self._task = asyncio.get_running_loop().create_task(self._run(track))
 
@@ -227,11 +227,14 @@ class Watch:
         self._still.moved()
         if event.frame.height < SMALLEST:
             return
-        waiting, self._blank = self._blank, None
-        if waiting is not None:
+        if self._blank is not None:
+            # What came to pass after it is the cause of a pause after it.
+            (waiting, before), since = self._blank, self._cause
+            self._blank, self._cause = None, before
             self._hand_over(waiting)
+            self._cause = since
         if _is_blank(event.frame):
-            self._blank = event
+            self._blank, self._cause = (event, self._cause), ""
         else:
             self._hand_over(event)
 
