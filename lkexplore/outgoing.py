@@ -18,7 +18,7 @@ from .loop import finish_within, on_loop
 if TYPE_CHECKING:
     from .room import Room
 
-__all__ = ["RATE", "Outlet", "open_outlet"]
+__all__ = ["RATE", "Outlet", "open_outlet", "withdraw"]
 
 RATE = 48_000
 
@@ -103,7 +103,7 @@ class Outlet:
         """Unpublish the track."""
         try:
             if not self._room.closed:
-                await asyncio.wait_for(self._withdraw(), STOP_TIMEOUT)
+                await asyncio.wait_for(withdraw(self._room, self.publication), STOP_TIMEOUT)
         except (TimeoutError, UnpublishTrackError) as error:
             name = self.publication.name
             _log.warning("track %r was not unpublished in order: %r", name, error)
@@ -111,10 +111,6 @@ class Outlet:
             # Freed with sound in it, a source of the SDK may never end its thread, nor our call.
             self.clear()
             await self._source.aclose()
-
-    async def _withdraw(self) -> None:
-        local = self._room.rtc.local_participant
-        await on_loop(self._room.sdk_loop, local.unpublish_track(self.publication.sid))
 
 
 async def open_outlet(
@@ -158,7 +154,7 @@ async def open_outlet(
     local = room.rtc.local_participant
 
     async def undo(publication: rtc.LocalTrackPublication) -> None:
-        await on_loop(room.sdk_loop, local.unpublish_track(publication.sid))
+        await withdraw(room, publication)
 
     try:
         publication = await finish_within(
@@ -171,6 +167,12 @@ async def open_outlet(
     except PublishTrackError as error:
         raise LkExploreError(f"track {name!r} could not be published: {error.message}") from None
     return Outlet(room, publication, source, await _is_sent_in_stereo(track))
+
+
+async def withdraw(room: Room, publication: rtc.LocalTrackPublication) -> None:
+    """Unpublish a track of ours, on whichever loop the room lives."""
+    local = room.rtc.local_participant
+    await on_loop(room.sdk_loop, local.unpublish_track(publication.sid))
 
 
 def _track_source(room: Room, microphone: bool) -> rtc.TrackSource.ValueType:

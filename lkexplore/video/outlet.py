@@ -12,6 +12,7 @@ from livekit.rtc.participant import PublishTrackError, UnpublishTrackError
 
 from ..errors import LkExploreError, RoomClosed, TokenError, WaitTimeout
 from ..loop import finish_within, on_loop
+from ..outgoing import withdraw
 from .picture import Image
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class VideoOutlet:
         self._closed = True
         try:
             if not self._room.closed:
-                await asyncio.wait_for(_withdraw(self._room, self.publication), STOP_TIMEOUT)
+                await asyncio.wait_for(withdraw(self._room, self.publication), STOP_TIMEOUT)
         except (TimeoutError, UnpublishTrackError) as error:
             name = self.publication.name
             _log.warning("track %r was not unpublished in order: %r", name, error)
@@ -115,7 +116,7 @@ async def open_video_outlet(
     )
 
     async def undo(publication: rtc.LocalTrackPublication) -> None:
-        await _withdraw(room, publication)
+        await withdraw(room, publication)
 
     publishing = on_loop(room.sdk_loop, room.rtc.local_participant.publish_track(track, options))
     try:
@@ -127,11 +128,6 @@ async def open_video_outlet(
     except PublishTrackError as error:
         raise LkExploreError(f"track {name!r} could not be published: {error.message}") from None
     return VideoOutlet(room, publication, source)
-
-
-async def _withdraw(room: Room, publication: rtc.LocalTrackPublication) -> None:
-    local = room.rtc.local_participant
-    await on_loop(room.sdk_loop, local.unpublish_track(publication.sid))
 
 
 def _check_permission(room: Room) -> None:
