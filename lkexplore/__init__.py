@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .loop import run as run
     from .plugs import as_frame_processor as as_frame_processor
     from .publishing import publish as publish
+    from .reasons import Reason as Reason
     from .recording import Recording as Recording
     from .room import Room as Room
     from .samples import sample as sample
@@ -86,6 +87,7 @@ _HOMES = {
     "sample_names": "samples",
     "Concealment": "timeline",
     "Gap": "timeline",
+    "Reason": "reasons",
     "Recording": "recording",
     "Recordings": "capture",
     "SavedRecording": "files",
@@ -114,6 +116,7 @@ __all__ = [
     "FilterLab",
     "Gap",
     "LkExploreError",
+    "Reason",
     "RecorderPanel",
     "Recording",
     "Recordings",

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from .errors import SoundError
+from .reasons import Reason, as_reason
 
 __all__ = [
     "Concealment",
@@ -32,9 +33,8 @@ class Gap:
     ----------
     start, end : float
         Seconds from the start of the recording, ``0 <= start <= end``.
-    reason : str
-        Why, such as ``"muted"``, ``"unpublished"``, ``"unsubscribed"``, ``"left"``,
-        ``"reconnecting"``, ``"nothing arrived"`` or ``"not there yet"``.
+    reason : Reason or str
+        Why, see :class:`lkexplore.Reason`; a gap that you mark yourself may have a word of yours.
 
     Raises
     ------
@@ -53,9 +53,10 @@ class Gap:
 
     start: float
     end: float
-    reason: str
+    reason: Reason | str
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", as_reason(self.reason))
         if not (0 <= self.start <= self.end < math.inf):
             raise SoundError(
                 f"a gap from {self.start!r} to {self.end!r} s cannot be: "
