@@ -28,6 +28,7 @@ from .interval import MediaUse
 
 __all__ = [
     "MediaUse",
+    "ask_media_loop",
     "close_at_exit",
     "finish_within",
     "media_loop",
@@ -48,6 +49,9 @@ ipykernel 7 and tornado 6.6), which then takes no notice as long as there is not
 
 EXIT_TIMEOUT = 3.0
 """Seconds that leaving the rooms may take when the interpreter exits."""
+
+ANSWER_TIMEOUT = 5.0
+"""Seconds that the media loop may take to answer a question from another thread."""
 
 DRAIN = 0.05
 
@@ -228,6 +232,39 @@ def on_media_loop(
         return await on_loop(media_loop(), function(*args, **kwargs))
 
     return bridged
+
+
+def ask_media_loop(function: Callable[[], T]) -> T:
+    """Return what a function says on the media loop, from any thread.
+
+    What the media thread changes is read there: elsewhere it might be half of the old and half of
+    the new.
+
+    Parameters
+    ----------
+    function : callable
+        Takes next to no time.
+
+    Raises
+    ------
+    LkExploreError
+        The media loop has stopped, or has not answered in time.
+    """
+    loop = media_loop()
+    with contextlib.suppress(RuntimeError):
+        if asyncio.get_running_loop() is loop:
+            return function()
+
+    async def answer() -> T:
+        return function()
+
+    try:
+        return asyncio.run_coroutine_threadsafe(answer(), loop).result(ANSWER_TIMEOUT)
+    except concurrent.futures.TimeoutError:
+        raise LkExploreError(
+            f"the media loop has not answered within {ANSWER_TIMEOUT:g} s: does something on it, "
+            "such as a live filter, never end?"
+        ) from None
 
 
 async def finish_within(

@@ -44,7 +44,7 @@ class _Blocks(Sink):
     """Cuts a track's sound into blocks, and keeps them until they are fetched."""
 
     def __init__(self, block: int, rate: int, channels: int) -> None:
-        super().__init__(channels, time.monotonic(), lead=False, patience=0.0)
+        super().__init__(channels, time.monotonic(), lead=False, patience=0.0, at_once=True)
         self.block, self.rate = block, rate
         self.ready: deque[tuple[int, Block]] = deque()
         self.news = asyncio.Event()
@@ -71,7 +71,6 @@ class _Blocks(Sink):
             self._cut_up(np.zeros((length, self.channels), np.float32))
 
     def _cut_up(self, samples: Block) -> None:
-        self.count += len(samples)
         if self._resampler is not None:
             samples = self._resampler.resample_chunk(samples).reshape(-1, self.channels)
         whole = np.concatenate((self._rest, samples.T), axis=1)
@@ -100,7 +99,7 @@ class _Reader:
         try:
             track, view = await find_track(self.room, self.source, "audio", self.timeout)
             with MediaUse():
-                await Listener(self.room, view, sink, self.timeout).run(track)
+                await Listener(self.room, view, sink, self.timeout, switches=True).run(track)
         finally:
             sink.news.set()
 

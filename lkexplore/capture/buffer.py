@@ -54,11 +54,6 @@ class SampleBuffer:
         """Append zeros."""
         self._make_room(count)[:] = 0.0
 
-    def blank(self, start: int, end: int) -> None:
-        """Make the samples from `start` to `end` silent."""
-        rows = self._memory.samples.reshape(self.channels, self._capacity)
-        rows[:, start : min(end, self.length)] = 0.0
-
     def set_length(self, length: int) -> None:
         """Cut off the end, or append zeros, to reach a length."""
         if length > self.length:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import math
 
+from ..reasons import Reason
 from ..timeline import Concealment, Gap
-from .vitals import PACKET, RESOLUTION, Look
+from .vitals import PACKET, RESOLUTION, STALLED, Look
 
-__all__ = ["FADE", "LONGEST_PAUSE", "NOTHING", "Marks"]
-
-NOTHING = "nothing arrived"
+__all__ = ["LONGEST_PAUSE", "Marks"]
 
 LONGEST_PAUSE = 0.6
 """Seconds: in silence, Opus may send one packet in 400 ms (DTX); after this, none is coming."""
 
 AT_THE_END = 0.5
 
-FADE = 0.04
-"""Seconds in which the decoder may still be making up sound at the edge of a gap."""
+FADE_IN = 0.02
+"""Seconds by which the place is uncertain at which the first packet's sound begins: what the decoder
+makes up before it is left as it is."""
+
+EDGE = 0.04
+"""Seconds by which concealment may reach out of the gap that explains it."""
 
 
 class Marks:
@@ -37,21 +40,22 @@ class Marks:
         self.gaps: list[Gap] = []
         self.concealed: list[Concealment] = []
         self.observed = False
-        self._open: dict[str, float] = {}
+        self._open: dict[Reason, float] = {}
+        self._last_packet = math.inf
         self._guesses: list[tuple[float, float]] = []
         self._guessing: float | None = None
 
-    def begin(self, reason: str, at: float) -> None:
+    def begin(self, reason: Reason, at: float) -> None:
         """Begin a gap, unless one for that reason is under way."""
         self._open.setdefault(reason, max(at, 0.0))
 
-    def end(self, reason: str, at: float) -> None:
+    def end(self, reason: Reason, at: float) -> None:
         """End a gap, if there was one."""
         start = self._open.pop(reason, None)
         if start is not None and at > start:
             self.add(start, at, reason)
 
-    def add(self, start: float, end: float, reason: str) -> None:
+    def add(self, start: float, end: float, reason: Reason) -> None:
         """Mark a gap; one that goes on where the last one ended becomes part of it."""
         last = self.gaps[-1] if self.gaps else None
         if last is not None and last.reason == reason and abs(last.end - start) < 1e-6:
@@ -59,7 +63,12 @@ class Marks:
         if end > start:
             self.gaps.append(Gap(start, end, reason))
 
-    def note(self, look: Look, started: float, delay: float) -> None:
+    @property
+    def guessing(self) -> bool:
+        """Whether the samples that come now are the decoder's guess."""
+        return self._guessing is not None
+
+    def note(self, look: Look, started: float, delay: float, muted: bool = False) -> None:
         """Learn from a look at the statistics.
 
         Parameters
@@ -69,6 +78,8 @@ class Marks:
         started, delay : float
             When the sound at 0 s was sent, and how much later it came out. A gap lies where it was
             in time; where in the samples the decoder guesses, depends on the delay at that moment.
+        muted : bool
+            Whether the track was muted meanwhile: then a short pause has no packet to come.
         """
         self.observed = True
         zero = started + delay
@@ -76,22 +87,28 @@ class Marks:
         if look.concealed > 0 and end > 0:
             seconds = min(look.concealed, end - max(start, 0.0))
             self.concealed.append(Concealment(max(start, 0.0), end, seconds))
-        if look.time - look.last_packet > LONGEST_PAUSE:
-            self.begin(NOTHING, look.last_packet - started)
-            self.guess_from(look.last_packet + look.delay - zero)
-        elif math.isfinite(look.first_packet):
-            self.end(NOTHING, look.first_packet - PACKET - started)
+        if math.isfinite(look.first_packet):
+            if muted and look.first_packet - self._last_packet > STALLED:
+                # The pause was over before anyone looked.
+                self.guess_from(self._last_packet + look.delay - zero)
+            self.end(Reason.NOTHING_ARRIVED, look.first_packet - PACKET - started)
             self.guess_until(look.first_packet + look.delay - zero)
+        pause = look.time - look.last_packet
+        if pause > (STALLED if muted else LONGEST_PAUSE):
+            self.guess_from(look.last_packet + look.delay - zero)
+        if pause > LONGEST_PAUSE:
+            self.begin(Reason.NOTHING_ARRIVED, look.last_packet - started)
+        self._last_packet = look.last_packet
 
     def guess_from(self, place: float) -> None:
         """Note that the samples from here on are the decoder's guess."""
         if self._guessing is None:
-            self._guessing = max(place + FADE, 0.0)
+            self._guessing = max(place, 0.0)
 
     def guess_until(self, place: float) -> None:
         """Note that the samples from here on are sound that came."""
-        if self._guessing is not None and place - FADE > self._guessing:
-            self._guesses.append((self._guessing, place - FADE))
+        if self._guessing is not None and place - FADE_IN > self._guessing:
+            self._guesses.append((self._guessing, place - FADE_IN))
         self._guessing = None
 
     def guesses(self, end: float) -> list[tuple[float, float]]:
@@ -110,10 +127,13 @@ class Marks:
         if self._guessing is not None and end - self._guessing < AT_THE_END:
             self._guessing = None
 
+    def forget_guesses(self, before: float) -> None:
+        """Drop the guesses that were over before a time."""
+        self._guesses = [guess for guess in self._guesses if guess[1] > before]
+
     def forget(self, before: float) -> None:
         """Drop what was over before a time."""
         self.gaps = [gap for gap in self.gaps if gap.end > before]
-        self._guesses = [guess for guess in self._guesses if guess[1] > before]
         self.concealed = [hidden for hidden in self.concealed if hidden.end > before]
 
     def within(self, end: float) -> tuple[list[Gap], list[Concealment]]:
@@ -128,7 +148,7 @@ class Marks:
 
 def _explained(hidden: Concealment, gaps: list[Gap]) -> bool:
     """Whether a gap is what made the decoder conceal: it lies there, or at its edge."""
-    slack = RESOLUTION + FADE
+    slack = RESOLUTION + EDGE
     return any(
         gap.start - slack <= hidden.start and hidden.end <= gap.end + 2 * slack for gap in gaps
     )
@@ -136,10 +156,10 @@ def _explained(hidden: Concealment, gaps: list[Gap]) -> bool:
 
 def _without_doubles(gaps: list[Gap]) -> list[Gap]:
     """Nothing arrives, too, while a track is muted or gone: keep the better reason."""
-    known = [gap for gap in gaps if gap.reason != NOTHING]
+    known = [gap for gap in gaps if gap.reason != Reason.NOTHING_ARRIVED]
     kept = list(known)
     for gap in gaps:
-        if gap.reason == NOTHING:
+        if gap.reason is Reason.NOTHING_ARRIVED:
             kept += _remainder(gap, known)
     return sorted(kept)
 

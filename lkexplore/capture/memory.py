@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -12,12 +13,14 @@ from livekit import rtc
 from numpy.typing import NDArray
 
 from ..errors import LkExploreError, ParticipantNotFound, SoundError, TrackNotFound
-from ..loop import media_loop
+from ..loop import ask_media_loop, media_loop
+from ..reasons import Reason
 from ..recording import Recording
 from ..timeline import clip
 from ..tracks import Track, kind_of, track_view
 from .clock import STREAM_RATE
-from .listening import UNPUBLISHED, Listener
+from .following import GRACE
+from .listening import Listener
 from .sink import Sink
 from .vitals import Look
 
@@ -57,23 +60,24 @@ class Ring(Sink):
         super().__init__(1, time.monotonic(), lead=False, patience=PATIENCE)
         self.view = view
         self._samples = np.zeros(max(1, round(seconds * STREAM_RATE)), np.int16)
+        self._written = 0
 
     def _write_silence(self, count: int) -> None:
         # The count goes on even where the ring is too short for it all.
         size = len(self._samples)
-        self.count += max(0, count - size)
+        self._written += max(0, count - size)
         self._write(np.zeros(min(count, size), np.int16))
 
     def _write(self, interleaved: NDArray[np.int16]) -> None:
         size, samples = len(self._samples), interleaved
-        self.count += len(samples)
+        self._written += len(samples)
         samples = samples[-size:]
-        begin = (self.count - len(samples)) % size
+        begin = (self._written - len(samples)) % size
         first = min(len(samples), size - begin)
         self._samples[begin : begin + first] = samples[:first]
         self._samples[: len(samples) - first] = samples[first:]
-        if self.count % FORGET_EVERY < len(interleaved):
-            self.marks.forget(self.seconds - size / STREAM_RATE)
+        if self._written % FORGET_EVERY < len(interleaved):
+            self.forget(self.seconds - size / STREAM_RATE)
 
     def note(self, look: Look) -> None:
         """Learn from a look at the statistics; what counts for the last seconds is the last."""
@@ -86,12 +90,14 @@ class Ring(Sink):
         """Return the last seconds, or all there is when it is less."""
         size = len(self._samples)
         length = min(round(seconds * STREAM_RATE), size, self.count)
-        end = self.count % size
-        samples = np.take(self._samples, np.arange(end - length, end), mode="wrap")
+        waiting = self.waiting()[-length:] if length else np.zeros(0, np.int16)
+        end = self._written % size
+        kept = np.arange(end - (length - len(waiting)), end)
+        samples = np.concatenate((np.take(self._samples, kept, mode="wrap"), waiting))
         begin = (self.count - length) / STREAM_RATE
         started = self.started + begin
         ago = timedelta(seconds=time.monotonic() - started)
-        gaps, concealed = self.marks.within(self.seconds)
+        gaps, concealed = self.known()
         return Recording.from_int16(
             samples,
             STREAM_RATE,
@@ -151,10 +157,12 @@ class Memory:
         while len(self._rings) >= MAX_TRACKS:
             self._rings.pop(next(iter(self._rings)))
         view = track_view(publication, participant.identity)
-        if any(listener.awaits(view) for listener in self._listeners.values()):
+        if any(listener.would_take(view) for listener in self._listeners.values()):
             return
         ring = self._rings[view.sid] = Ring(self.seconds, view)
-        listener = Listener(self.room.rtc, view, ring, self.seconds, frozenset({UNPUBLISHED}))
+        # What was heard before they left is of use only for as long as it is kept.
+        patience = {Reason.UNPUBLISHED: math.inf, Reason.LEFT: max(self.seconds, GRACE)}
+        listener = Listener(self.room.rtc, view, ring, self.seconds, patience)
         self._listeners[view.sid] = listener
         self._tasks[view.sid] = self._loop.create_task(self._listen(listener, view.sid, track))
 
@@ -178,7 +186,7 @@ class Memory:
         rings = [r for r in list(self._rings.values()) if r.view.identity == identity]
         heard = [ring for ring in rings if not ring.empty]
         if heard:
-            return heard[-1].last(seconds)
+            return ask_media_loop(lambda: heard[-1].last(seconds))
         known = sorted({r.view.identity for r in list(self._rings.values()) if not r.empty})
         names = ", ".join(map(repr, known)) or "nobody"
         if identity in self.room.participants:

@@ -13,9 +13,11 @@ from livekit import rtc
 from ..files import SavedRecording
 from ..finding import find_track
 from ..loop import MediaUse, on_media_loop
+from ..reasons import Reason
 from ..recording import Recording
 from ..tracks import Source
-from .listening import UNPUBLISHED, Listener, describe
+from .following import WHILE_THEY_ARE_HERE, describe
+from .listening import Listener
 from .options import Options
 from .take import Take
 
@@ -148,17 +150,18 @@ async def _capture(
 ) -> tuple[Recording | SavedRecording, str]:
     track, view = await find_track(room, source, "audio", options.timeout)
     take = Take(options.store(path), view, options.seconds, time.monotonic(), lead=False)
-    waits = frozenset() if options.seconds is None else frozenset({UNPUBLISHED})
+    patience = None if options.seconds is None else WHILE_THEY_ARE_HERE
+    listener = Listener(room, view, take, options.timeout, patience, switches=True)
     try:
         with MediaUse():
-            reason = await Listener(room, view, take, options.timeout, waits).run(track)
+            reason = await listener.run(track)
     except BaseException:
-        await take.close("failed")
+        await take.close(Reason.FAILED)
         if take.empty:
             take.store.discard()
         raise
-    recording = await take.close(reason)
-    if not reason or options.seconds is None:
+    recording = await take.close(reason or Reason.COMPLETE)
+    if reason is None or reason is Reason.STOPPED or options.seconds is None:
         return recording, ""
     after = f"after {recording.duration:.2f} of {options.seconds:g} s"
-    return recording, f"{describe(view)} {reason} {after}: the recording ends there"
+    return recording, f"{describe(view)} {reason.words} {after}: the recording ends there"

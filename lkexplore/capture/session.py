@@ -18,10 +18,11 @@ from ..errors import LkExploreError, RoomClosed
 from ..files import SavedRecording
 from ..finding import Changes, find_track
 from ..loop import MediaUse, media_loop, on_media_loop
+from ..reasons import Reason
 from ..recording import Recording
 from ..tracks import Track, kind_of, track_view
-from .listening import LEFT, UNPUBLISHED, Listener, describe
-from .marks import NOTHING
+from .following import ALWAYS, describe
+from .listening import Listener
 from .options import Options
 from .progress import show_progress
 from .recordings import Key, Recordings, as_folder, file_name
@@ -35,7 +36,6 @@ PEEP = 0.05
 
 OPENING = 0.1
 """Seconds in which the streams of the tracks that are there open, before it begins."""
-ALWAYS = frozenset({UNPUBLISHED, LEFT})
 
 Saved: TypeAlias = Recording | SavedRecording
 
@@ -215,7 +215,7 @@ class RecordingSession(Awaitable[Recordings[Any]]):
     def _include(self, view: Track) -> None:
         self._seen.add(view.sid)
         parts = self._parts.values()
-        if any(part.recording is None and part.listener.awaits(view) for part in parts):
+        if any(part.recording is None and part.listener.would_take(view) for part in parts):
             return
         key = self._key(view)
         path = None
@@ -227,8 +227,8 @@ class RecordingSession(Awaitable[Recordings[Any]]):
             self._problems.append(f"{describe(view)} is not recorded: {error}")
             return
         take = Take(store, view, self._options.seconds, self.started, lead=True)
-        waits = frozenset() if self._options.seconds is None else ALWAYS
-        listener = Listener(self._room, view, take, math.inf, waits)
+        patience = None if self._options.seconds is None else ALWAYS
+        listener = Listener(self._room, view, take, math.inf, patience)
         part = self._parts[key] = _Part(view, take, listener)
         part.task = self._loop.create_task(self._record(part))
 
@@ -242,29 +242,30 @@ class RecordingSession(Awaitable[Recordings[Any]]):
         return key
 
     async def _record(self, part: _Part) -> None:
-        ended = ""
+        ended: Reason | None = None
         try:
             publication = cast(rtc.TrackPublication, part.view.publication)
             track, _ = await find_track(self._room, publication, "audio", self._options.timeout)
             ended = await part.listener.run(track)
-            if ended and self._options.seconds is not None:
-                await self._pad(part, ended)
+            early = ended not in (None, Reason.STOPPED)
+            if early and self._options.seconds is not None:
+                await self._pad(part, cast(Reason, ended))
         except LkExploreError as error:
             # One track's trouble, such as a full disk, is not the others'.
             self._problems.append(f"{describe(part.view)}: {error}")
-            ended = str(error)
+            ended = Reason.FAILED
         finally:
-            part.recording = await part.take.close(ended)
+            part.recording = await part.take.close(ended or Reason.COMPLETE)
 
-    async def _pad(self, part: _Part, ended: str) -> None:
+    async def _pad(self, part: _Part, ended: Reason) -> None:
         """Follow the sound that came with silence, for all recordings to be of one length."""
         take, connected = part.take, self._room.isconnected()
         if connected:
-            take.lapse("unsubscribed", time.monotonic())
-            self._problems.append(f"{describe(part.view)} {ended}: silence from there on")
+            take.lapse(ended, time.monotonic())
+            self._problems.append(f"{describe(part.view)} {ended.words}: silence from there on")
         await self._over.wait()
         take.limit(self._end)
-        take.fill(self.started + self._end, NOTHING)
+        take.fill(self.started + self._end, Reason.NOTHING_ARRIVED)
 
 
 async def start_recording(

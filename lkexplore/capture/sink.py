@@ -10,21 +10,22 @@ import numpy as np
 from livekit import rtc
 from numpy.typing import NDArray
 
-from ..timeline import Timing
+from ..reasons import Reason
+from ..timeline import Concealment, Gap, Timing
+from .activity import Activity
+from .backlog import Backlog
 from .clock import STREAM_RATE, StreamClock
 from .feed import Feed
-from .marks import FADE, NOTHING, Marks
-from .vitals import PACKET, RESOLUTION, Look
+from .marks import Marks
+from .vitals import PACKET, RESOLUTION, STALLED, Look
 
-__all__ = ["NOT_THERE", "Sink"]
-
-NOT_THERE = "not there yet"
+__all__ = ["Sink"]
 
 DROPOUT = 0.04
 """Seconds by which a stream may lag behind its clock before samples must be missing."""
 
-FADING = 0.4
-"""Seconds from the beginning of a mute in which the decoder may still make up sound."""
+MOST_WAITING = 1.0
+"""Seconds of samples that wait at most for the statistics to say whether they were sent."""
 
 TOLERANCE = 0.006
 """Seconds by which the blocks that sound travels in shift it, above what is fitted."""
@@ -49,9 +50,23 @@ class Sink(ABC):
     patience : float
         Seconds for which to hold frames back, for a new track's buffer to settle: at most as long
         as the recording.
+    at_once : bool
+        Whether samples are passed on as they come. Else they wait until it is known that their
+        packets came: what the decoder made up in a gap is silent, and no gap holds sound.
+    blurred : bool
+        Whether the samples are converted to another rate, see `Activity`.
     """
 
-    def __init__(self, channels: int, start: float, lead: bool, patience: float) -> None:
+    def __init__(
+        self,
+        channels: int,
+        start: float,
+        lead: bool,
+        patience: float,
+        *,
+        at_once: bool = False,
+        blurred: bool = False,
+    ) -> None:
         self.channels = channels
         self.count = 0
         self.marks = Marks()
@@ -64,15 +79,18 @@ class Sink(ABC):
         self._held_count = 0
         self._early = 0
         self._held_notes: list[Callable[[], None]] = []
-        self._muted = False
-        self._fading: tuple[float, float] | None = None
-        self._lapse: str | None = NOT_THERE if lead else None
-        self._resumed: tuple[float, str] | None = None
+        self._muted = self._silenced = False
+        self._silenced_at = -math.inf
+        self._at_once = at_once
+        self._activity = Activity(channels, blurred)
+        self._backlog = Backlog(channels)
+        self._lapse: Reason | None = Reason.NOT_THERE_YET if lead else None
+        self._resumed: tuple[float, Reason] | None = None
         self._first_sound = math.inf
         self._off: list[float] = []
         self._fit = (float(STREAM_RATE), 0.0)
         if lead:
-            self.marks.begin(NOT_THERE, 0.0)
+            self.marks.begin(Reason.NOT_THERE_YET, 0.0)
 
     @abstractmethod
     def _write(self, interleaved: NDArray[np.int16]) -> None:
@@ -81,6 +99,10 @@ class Sink(ABC):
     @abstractmethod
     def _write_silence(self, count: int) -> None:
         """Append silence."""
+
+    def _wanted_of(self, count: int) -> int:
+        """Return how many of so many samples are wanted."""
+        return count
 
     @property
     def end(self) -> float:
@@ -96,6 +118,16 @@ class Sink(ABC):
     def empty(self) -> bool:
         """Whether nothing has come yet."""
         return self.count == 0 and not self._held
+
+    @property
+    def placed(self) -> bool:
+        """Whether it is known when the samples of the present stream were sent."""
+        return self._placed
+
+    @property
+    def early(self) -> bool:
+        """Whether what comes now was sent before the start."""
+        return self._early > 0
 
     @property
     def seconds(self) -> float:
@@ -116,6 +148,7 @@ class Sink(ABC):
         if self._placed:
             self._catch_up(feed.frame_time - self.delay - self.started)
             self._append(samples)
+            self._let_go(self.count - round(MOST_WAITING * STREAM_RATE))
             return
         self._held.append(samples.copy())
         self._held_count += frame.samples_per_channel
@@ -144,7 +177,9 @@ class Sink(ABC):
         if not self._placed:
             self._held_notes.append(lambda: self.note(look))
             return
-        self.marks.note(look, self.started, self.delay)
+        muted = self._silenced or self._silenced_at >= look.start
+        self.marks.note(look, self.started, self.delay, muted)
+        self._let_go_of_what_is_known(look)
         if len(self._off) >= KEPT_LOOKS:
             self._off = self._off[::2]
         self._off.append(abs(look.delay - self.delay))
@@ -168,7 +203,7 @@ class Sink(ABC):
         else:
             self._held_notes.append(lambda: self._mark_muted(muted, at))
 
-    def lapse(self, reason: str, at: float) -> None:
+    def lapse(self, reason: Reason, at: float) -> None:
         """Begin a gap at a monotonic time: there is no stream, until frames come again."""
         if self._lapse == reason:
             return
@@ -180,19 +215,42 @@ class Sink(ABC):
             # A stream may be cut off with sound still in its jitter buffer.
             place = min(place, self.seconds)
         self.marks.begin(reason, place)
+        self.let_go()
         self._lapse = reason
         # Another stream has a delay of its own: its frames are held back, too, until it is known.
         self._placed = False
 
-    def fill(self, until: float, reason: str | None = None) -> None:
+    def fill(self, until: float, reason: Reason | None = None) -> None:
         """Append silence up to a monotonic time at the sender; mark it if a reason is given."""
-        start, missing = self.seconds, round((until - self.started) * STREAM_RATE) - self.count
+        start = self.seconds
+        missing = self._wanted_of(round((until - self.started) * STREAM_RATE) - self.count)
         if missing > 0:
+            self.let_go()
+            self.count += missing
+            self._backlog.skip(missing)
             self._write_silence(missing)
             if reason is not None and self._lapse is None:
                 self.marks.add(start, self.seconds, reason)
 
     # What becomes of it
+
+    def let_go(self) -> None:
+        """Pass on all that waits."""
+        self._let_go(self._backlog.end)
+
+    def waiting(self) -> NDArray[np.int16]:
+        """Return what is still to be passed on, interleaved, as far as that is known now."""
+        return self._backlog.peek(self.marks.guesses(self.seconds))
+
+    def forget(self, before: float) -> None:
+        """Let go of what is known of the time before."""
+        self.marks.forget(before)
+        self._activity.forget(before)
+
+    def known(self) -> tuple[list[Gap], list[Concealment]]:
+        """Return the gaps, none of which holds sound, and what was concealed outside them."""
+        gaps, concealed = self.marks.within(self.seconds)
+        return sorted(self._activity.outside(gaps)), concealed
 
     def timing(self) -> Timing:
         """Return how well the clock is known."""
@@ -207,14 +265,11 @@ class Sink(ABC):
     # Inside
 
     def _mark_muted(self, muted: bool, at: float) -> None:
+        self._silenced, self._silenced_at = muted, at
         if muted:
-            self.marks.begin("muted", at - self.started)
-            # No packets come, and the decoder lets the last sound fade away.
-            place = self._place_of(at)
-            self._fading = (place + FADE, place + FADING)
+            self.marks.begin(Reason.MUTED, at - self.started)
         else:
-            self.marks.end("muted", at - self.started)
-            self._fading = None
+            self.marks.end(Reason.MUTED, at - self.started)
 
     def _ready(self, feed: Feed) -> bool:
         if self._held_count / STREAM_RATE >= self._patience:
@@ -229,26 +284,45 @@ class Sink(ABC):
         return at - self.started + self.latest_delay - self.delay
 
     def _append(self, samples: NDArray[np.int16]) -> None:
-        """Write samples, but those that were sent before the start."""
+        """Take samples, but those that were sent before the start."""
         early = min(self._early, len(samples) // self.channels)
         self._early -= early
-        if self._fading is not None:
-            samples = self._faded(samples, self.seconds - early / STREAM_RATE)
+        samples = samples[early * self.channels :]
+        count = self._wanted_of(len(samples) // self.channels)
+        if not count:
+            return
+        samples = samples[: count * self.channels]
         if self._resumed is not None and math.isinf(self._first_sound) and samples.any():
             place = int(np.argmax(samples != 0)) // self.channels
             self._first_sound = self.seconds + place / STREAM_RATE
-        self._write(samples[early * self.channels :])
+        self.count += count
+        # Where nobody tells of packets, there is nothing to wait for.
+        if self._at_once or not (self.marks.observed or self._held_notes):
+            self._backlog.skip(count)
+            self._pass_on(samples, self.count - count)
+            return
+        self._backlog.add(samples.copy())
 
-    def _faded(self, samples: NDArray[np.int16], start: float) -> NDArray[np.int16]:
-        """Return samples that begin at a time, silent where a mute makes the decoder guess."""
-        begin, end = self._fading or (0.0, 0.0)
-        first, last = (round((edge - start) * STREAM_RATE) for edge in (begin, end))
-        if last <= 0:
-            self._fading = None
-            return samples
-        samples = samples.copy()
-        samples[max(first, 0) * self.channels : last * self.channels] = 0
-        return samples
+    def _let_go_of_what_is_known(self, look: Look) -> None:
+        """Pass on the samples of which it is known by now whether they were sent."""
+        sent = look.last_packet + look.delay
+        if self.marks.guessing:
+            # All that had come out by then was made up.
+            sent = look.time
+        elif look.time - look.last_packet > STALLED:
+            return
+        self._let_go(round((sent - self.delay - self.started) * STREAM_RATE))
+
+    def _let_go(self, until: int) -> None:
+        start = self._backlog.start
+        samples = self._backlog.release(until, self.marks.guesses(self.seconds))
+        if len(samples):
+            self.marks.forget_guesses(self._backlog.start / STREAM_RATE)
+            self._pass_on(samples, start)
+
+    def _pass_on(self, samples: NDArray[np.int16], start: int) -> None:
+        self._activity.note(start, samples)
+        self._write(samples)
 
     def _catch_up(self, at: float) -> None:
         """Leave no hole before a frame that belongs at a time in seconds."""
@@ -259,4 +333,4 @@ class Sink(ABC):
             self.marks.guess_until(self.seconds)
             self._resumed, self._first_sound = (self.seconds, reason), math.inf
         elif at - self.seconds > DROPOUT and not self._early:
-            self.fill(at + self.started, NOTHING)
+            self.fill(at + self.started, Reason.NOTHING_ARRIVED)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import FileError
 from ..files import Facts, SavedRecording, SoundWriter, sidecar_path, write_sidecar
+from ..reasons import Reason
 from ..recording import Recording
 from .buffer import SampleBuffer
 from .clock import STREAM_RATE
@@ -53,13 +54,10 @@ class Store(Protocol):
     def set_length(self, length: int) -> None:
         """Cut off the end as far as it can be, or append zeros."""
 
-    def blank(self, start: int, end: int) -> None:
-        """Make those samples silent, if they can still be had."""
-
     def describe(self, about: Callable[[], About]) -> None:
         """Take note of what is known of the recording so far."""
 
-    def finish(self, about: About, ended: str) -> Recording | SavedRecording:
+    def finish(self, about: About, ended: Reason) -> Recording | SavedRecording:
         """Return the recording; nothing more comes."""
 
     def discard(self) -> None:
@@ -94,7 +92,7 @@ class MemoryStore(SampleBuffer):
     def describe(self, about: Callable[[], About]) -> None:
         """Nobody can ask before the end."""
 
-    def finish(self, about: About, ended: str) -> Recording:
+    def finish(self, about: About, ended: Reason) -> Recording:
         """Return the recording; nothing more comes."""
         return Recording(self.take(), self.rate, **about)
 
@@ -164,22 +162,19 @@ class FileStore:
         if length > self._length:
             self.silence(length - self._length)
 
-    def blank(self, start: int, end: int) -> None:
-        """Do nothing: what is in the file stays as it came."""
-
     def describe(self, about: Callable[[], About]) -> None:
         """Write the sidecar file."""
         now = about()
         self._submit(lambda: self._describe(now, None))
 
-    def finish(self, about: About, ended: str) -> SavedRecording:
+    def finish(self, about: About, ended: Reason) -> SavedRecording:
         """Close the file and describe it; nothing more comes."""
         with contextlib.suppress(FileError):
             self._hand_over()
         self._disk.shutdown(wait=True)
         self._collect()
         error = self._error
-        for last in (self._writer.close, lambda: self._describe(about, ended or "complete")):
+        for last in (self._writer.close, lambda: self._describe(about, ended)):
             try:
                 last()
             except FileError as failed:
@@ -189,7 +184,7 @@ class FileStore:
             sample_rate=self.rate,
             channels=self.channels,
             duration=self._writer.frames / self.rate,
-            ended=ended or "complete",
+            ended=ended,
             error=str(error) if error else None,
             **about,
         )
@@ -219,7 +214,7 @@ class FileStore:
             self._writer.write(np.concatenate(chunk, axis=1))
         self._writer.flush()
 
-    def _describe(self, about: About, ended: str | None) -> None:
+    def _describe(self, about: About, ended: Reason | None) -> None:
         write_sidecar(self.path, Facts(self.rate, ended=ended, **about))
 
     def _submit(self, job: Callable[[], None]) -> None:

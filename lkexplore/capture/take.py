@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..files import SavedRecording
+from ..reasons import Reason
 from ..recording import Recording
 from ..tracks import Track
 from .clock import STREAM_RATE
@@ -45,12 +46,13 @@ class Take(Sink):
     def __init__(
         self, store: Store, view: Track, seconds: float | None, start: float, lead: bool
     ) -> None:
-        super().__init__(store.channels, start, lead, store.patience)
+        converted = store.rate != STREAM_RATE
+        super().__init__(store.channels, start, lead, store.patience, blurred=converted)
         self.store, self.view = store, view
         self._wanted: int | None = None
         self._described = 0
         self._resampler: Any = None
-        if store.rate != STREAM_RATE:
+        if converted:
             import soxr
 
             self._resampler = soxr.ResampleStream(
@@ -74,7 +76,7 @@ class Take(Sink):
         """Whether the wanted length is reached."""
         return self._wanted is not None and self.count >= self._wanted
 
-    async def close(self, ended: str = "") -> Recording | SavedRecording:
+    async def close(self, ended: Reason = Reason.COMPLETE) -> Recording | SavedRecording:
         """Return the recording, however often cancelled; `ended` says why there is no more."""
         try:
             job = asyncio.get_running_loop().run_in_executor(None, self.finish, ended)
@@ -85,22 +87,19 @@ class Take(Sink):
                 await asyncio.wait([job])
         return job.result()
 
-    def finish(self, ended: str = "") -> Recording | SavedRecording:
+    def finish(self, ended: Reason = Reason.COMPLETE) -> Recording | SavedRecording:
         """Close the store and return what it holds, which may wait for the disk."""
+        if not self.full:
+            self.marks.forgive(self.seconds)
+        self.let_go()
         if self._resampler is not None:
             self._convert(np.zeros((0, self.channels), np.float32), last=True)
             self.store.set_length(round(self.seconds * self.store.rate))
-        if not self.full:
-            self.marks.forgive(self.seconds)
-        about = self._about()
-        rate = self.store.rate
-        for start, end in self.marks.guesses(self.seconds):
-            self.store.blank(round(start * rate), round(end * rate))
-        return self.store.finish(about, ended)
+        return self.store.finish(self._about(), ended)
 
     def _about(self) -> dict[str, Any]:
         """Return what the recording says about itself, as `Recording` takes it."""
-        gaps, concealed = self.marks.within(self.seconds)
+        gaps, concealed = self.known()
         ago = timedelta(seconds=time.monotonic() - self.started)
         return {
             "started_at": datetime.now(UTC) - ago,
@@ -114,32 +113,32 @@ class Take(Sink):
         }
 
     def _write(self, interleaved: NDArray[np.int16]) -> None:
-        count = self._claim(len(interleaved) // self.channels)
-        interleaved = interleaved[: count * self.channels]
         if self._resampler is None:
             self.store.write_int16(interleaved)
         else:
             block = interleaved.reshape(-1, self.channels).astype(np.float32)
             block *= np.float32(1 / 32768)
             self._convert(block)
+        self._describe()
 
     def _write_silence(self, count: int) -> None:
-        count = self._claim(count)
         if self._resampler is None:
             self.store.silence(count)
-            return
-        for piece in range(0, count, PIECE):
-            length = min(count - piece, PIECE)
-            self._convert(np.zeros((length, self.channels), np.float32))
+        else:
+            for piece in range(0, count, PIECE):
+                length = min(count - piece, PIECE)
+                self._convert(np.zeros((length, self.channels), np.float32))
+        self._describe()
 
-    def _claim(self, count: int) -> int:
-        if self._wanted is not None:
-            count = max(min(count, self._wanted - self.count), 0)
-        self.count += count
+    def _wanted_of(self, count: int) -> int:
+        if self._wanted is None:
+            return count
+        return max(min(count, self._wanted - self.count), 0)
+
+    def _describe(self) -> None:
         if self.count - self._described >= DESCRIBE_EVERY:
             self._described = self.count
             self.store.describe(self._about)
-        return count
 
     def _convert(self, block: NDArray[np.float32], last: bool = False) -> None:
         out = self._resampler.resample_chunk(block, last=last)

@@ -1,4 +1,7 @@
-"""What WebRTC's statistics tell of a live track: its delay, what was concealed, what arrived."""
+"""What WebRTC's statistics tell of a live track: its delay, what was concealed, what arrived.
+
+The one reader of them, for sound and for pictures.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ from typing import TypeAlias
 from livekit import rtc
 from livekit.rtc._proto.stats_pb2 import RtcStats
 
-__all__ = ["PACKET", "RESOLUTION", "Look", "OnLook", "Vitals", "watch"]
+from ..tracks import kind_of
+
+__all__ = ["PACKET", "RESOLUTION", "STALLED", "Look", "OnLook", "Vitals", "watch"]
 
 WATCHFUL = 0.2
 RESOLUTION = 0.4
@@ -31,15 +36,18 @@ SOON = 0.1
 RECENT = 12
 
 ENCODING = 0.010
-"""Seconds that the jitter buffer does not count: 6.5 ms by which Opus looks ahead (RFC 7845, 4.2)
-and what sender and receiver wait, on average, for their next 10 ms block."""
+"""Seconds that the jitter buffer of sound does not count: 6.5 ms by which Opus looks ahead
+(RFC 7845, 4.2) and what sender and receiver wait, on average, for their next 10 ms block."""
+
+RENDERING = 0.010
+"""Seconds that WebRTC sets aside for drawing: pictures are handed over this much early."""
 
 START_UP = 2.5
 NEAR_TARGET = 0.025
 """A new track's buffer starts with a large delay and shrinks to its target in this time."""
 
 PACKET = 0.020
-"""Seconds of sound in a packet, as good as always."""
+"""Seconds of sound in a packet, unless its sender was told otherwise."""
 
 _INBOUND = "inbound_rtp"
 
@@ -55,7 +63,8 @@ class Look:
     start, time : float
         Monotonic seconds of the look before, and of this one.
     delay : float
-        Seconds from a sound at its sender to the stream, without the network's way.
+        Seconds from a sound at its sender to the stream, or from a picture's arrival to when it is
+        due, without the network's way.
     settled : bool
         Whether the jitter buffer is done with adapting to a new track.
     concealed : float
@@ -64,6 +73,8 @@ class Look:
         Monotonic time at which the last packet arrived.
     first_packet : float
         When, about, the first of those since the look before did; infinite when none has.
+    decoded : int
+        Pictures that were decoded so far.
     """
 
     start: float
@@ -73,6 +84,7 @@ class Look:
     concealed: float
     last_packet: float
     first_packet: float
+    decoded: int = 0
 
 
 OnLook: TypeAlias = Callable[[Look], None]
@@ -89,14 +101,31 @@ class _Counters:
     concealed: float
     packets: int
     last_packet: float
+    decoded: int
+    decoding: float
 
 
 class Vitals:
-    """Looks at a track's statistics, again and again, for all who want to know."""
+    """Looks at a track's statistics, again and again, for all who want to know.
+
+    Parameters
+    ----------
+    track : rtc.Track
+        Whose; of a track of our own there is nothing to be known.
+
+    Attributes
+    ----------
+    latest : Look or None
+        What was seen last.
+    listeners : tuple of callable
+        To be called with each look.
+    """
 
     def __init__(self, track: rtc.Track) -> None:
         self.latest: Look | None = None
         self.listeners: tuple[OnLook, ...] = ()
+        self._of_all = 0.0
+        self._added = RENDERING if kind_of(track) == "video" else ENCODING
         self._recent: deque[Look] = deque(maxlen=RECENT)
         self._track = track
         self._wanted = asyncio.Event()
@@ -104,10 +133,13 @@ class Vitals:
 
     @property
     def delay(self) -> float:
-        """The usual delay of the last seconds: the median, once settled of what was settled."""
+        """The usual delay of the last seconds: the median, once settled of what was settled.
+
+        Before there are two looks to compare, it is that of the track's whole life.
+        """
         settled = [look.delay for look in self._recent if look.settled]
         delays = settled or [look.delay for look in self._recent]
-        return statistics.median(delays) if delays else 0.0
+        return statistics.median(delays) if delays else self._of_all
 
     @property
     def stalled_since(self) -> float:
@@ -131,8 +163,10 @@ class Vitals:
             # Of a track that has ended, nobody wants to know, and the SDK complains when asked.
             now = await self._counters() if self.listeners else None
             if now is not None and (before is None or now.time > before.time):
-                if before is not None:
-                    self.latest = _compare(before, now, self.latest)
+                if before is None:
+                    self._of_all = _delay(_Counters(*[0] * 9), now, self._added) or 0.0
+                else:
+                    self.latest = _compare(before, now, self.latest, self._added)
                     self._recent.append(self.latest)
                     for on_look in self.listeners:
                         on_look(self.latest)
@@ -153,7 +187,9 @@ class Vitals:
 
     def _pause(self) -> float:
         look = self.latest
-        if look is None or not look.settled or look.concealed > 0 or math.isinf(look.first_packet):
+        if look is None or look.concealed > 0 or math.isinf(look.first_packet):
+            return WATCHFUL
+        if not look.settled and self._added == ENCODING:
             return WATCHFUL
         return RESOLUTION
 
@@ -194,19 +230,30 @@ def _read(found: RtcStats.InboundRtp) -> _Counters:
         concealed=inbound.concealed_samples / 48_000,
         packets=found.received.packets_received,
         last_packet=inbound.last_packet_received_timestamp / 1e3 - wall,
+        decoded=inbound.frames_decoded,
+        decoding=inbound.total_decode_time,
     )
 
 
-def _compare(before: _Counters, now: _Counters, latest: Look | None) -> Look:
-    delay, settled = (latest.delay, latest.settled) if latest else (ENCODING, False)
+def _delay(before: _Counters, now: _Counters, added: float) -> float | None:
+    """Return the mean delay of what came out between the two, None if nothing did."""
     emitted = now.emitted - before.emitted
-    if emitted > 0:
-        buffered = (now.delay - before.delay) / emitted
-        delay = buffered + ENCODING
-        near = buffered - (now.target - before.target) / emitted < NEAR_TARGET
-        settled = near and now.emitted > START_UP * 48_000
+    if emitted <= 0:
+        return None
+    decoded = now.decoded - before.decoded
+    decoding = (now.decoding - before.decoding) / decoded if decoded > 0 else 0.0
+    return (now.delay - before.delay) / emitted + decoding + added
+
+
+def _compare(before: _Counters, now: _Counters, latest: Look | None, added: float) -> Look:
+    delay, settled = (latest.delay, latest.settled) if latest else (added, False)
+    found = _delay(before, now, added)
+    if found is not None:
+        delay = found
+        target = (now.target - before.target) / (now.emitted - before.emitted)
+        settled = found - added - target < NEAR_TARGET and now.emitted > START_UP * 48_000
     packets = now.packets - before.packets
-    first = now.last_packet - PACKET * (packets - 1) if packets else float("inf")
+    first = now.last_packet - PACKET * (packets - 1) if packets else math.inf
     return Look(
         start=before.time,
         time=now.time,
@@ -215,4 +262,5 @@ def _compare(before: _Counters, now: _Counters, latest: Look | None) -> Look:
         concealed=max(0.0, now.concealed - before.concealed),
         last_packet=now.last_packet,
         first_packet=max(first, before.time) if packets else first,
+        decoded=now.decoded,
     )

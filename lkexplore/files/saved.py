@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 
 from ..errors import FileError, SoundError
+from ..reasons import Reason
 from ..recording import Recording
 from ..timeline import Concealment, Gap, Timing, clip
 from .reading import assemble, read_part
@@ -33,8 +34,8 @@ class SavedRecording:
         Length in seconds, gaps included.
     started_at, started_monotonic, identity, track, name, gaps, concealed, timing
         As in :class:`lkexplore.Recording`; gaps and concealment beyond the end are cut off.
-    ended : str
-        Why it ended.
+    ended : Reason or str
+        Why it ended, see :class:`lkexplore.Reason`.
     error : str, optional
         What went wrong, such as a full disk; None if nothing did.
 
@@ -61,7 +62,7 @@ class SavedRecording:
     gaps: tuple[Gap, ...] = ()
     concealed: tuple[Concealment, ...] = ()
     timing: Timing | None = None
-    ended: str = "complete"
+    ended: Reason | str = Reason.COMPLETE
     error: str | None = None
 
     def __post_init__(self) -> None:

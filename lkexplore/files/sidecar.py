@@ -15,6 +15,7 @@ from typing import Any
 
 from ..checks import as_sample_rate
 from ..errors import FileError, SoundError
+from ..reasons import Reason, as_reason
 from ..recording import Recording
 from ..timeline import Concealment, Gap, Timing, as_monotonic, as_utc
 
@@ -46,9 +47,9 @@ class Facts:
         In Hz; tells whether a sidecar and a file belong together.
     started_at, started_monotonic, identity, track, name, gaps, concealed, timing
         As in :class:`lkexplore.Recording`.
-    ended : str, optional
-        Why the recording ended; None while it is still being written, and for ever if whoever
-        wrote it was killed.
+    ended : Reason or str, optional
+        Why the recording ended, see :class:`lkexplore.Reason`; None while it is still being
+        written, and for ever if whoever wrote it was killed.
 
     Notes
     -----
@@ -64,14 +65,14 @@ class Facts:
     gaps: tuple[Gap, ...] = ()
     concealed: tuple[Concealment, ...] = ()
     timing: Timing | None = None
-    ended: str | None = None
+    ended: Reason | str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gaps", tuple(self.gaps))
         object.__setattr__(self, "concealed", tuple(self.concealed))
 
     @classmethod
-    def of(cls, recording: Recording, ended: str | None = None) -> Facts:
+    def of(cls, recording: Recording, ended: Reason | None = None) -> Facts:
         """Take them from a recording."""
         return cls(recording.sample_rate, ended=ended, **_shared(recording))
 
@@ -228,7 +229,8 @@ def _from_json(content: dict[str, Any]) -> Facts:
         sample_rate=as_sample_rate(content["sample_rate"]),
         started_at=as_utc(moment and datetime.fromisoformat(moment)),
         started_monotonic=as_monotonic(content["started_monotonic"]),
-        **{field: _text(content[field]) for field in ("identity", "track", "name", "ended")},
+        **{field: _text(content[field]) for field in ("identity", "track", "name")},
+        ended=None if (ended := _text(content["ended"])) is None else as_reason(ended),
         gaps=tuple(Gap(gap["start"], gap["end"], str(gap["reason"])) for gap in content["gaps"]),
         concealed=tuple(Concealment(**part) for part in content["concealed"]),
         timing=timing

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..convert import int16_of, int24_of
 from ..errors import FileError, SoundError
+from ..reasons import Reason
 from ..recording import Recording
 from ..sound import Sound, as_recording
 from .formats import Format, as_target, fitting
@@ -140,7 +141,7 @@ def save(
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
     if sidecar:
-        write_sidecar(target, Facts.of(recording, ended="saved"))
+        write_sidecar(target, Facts.of(recording, ended=Reason.SAVED))
     else:
         remove_sidecar(target)
     if chosen.subtype.startswith("PCM"):

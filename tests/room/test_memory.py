@@ -11,6 +11,7 @@ import lkexplore as lk
 from lkexplore.capture.clock import StreamClock
 from lkexplore.capture.memory import Ring
 from lkexplore.errors import ParticipantNotFound, SoundError, TrackNotFound
+from lkexplore.reasons import Reason
 from lkexplore.recording import Recording
 from lkexplore.tracks import Track
 
@@ -50,7 +51,7 @@ def test_gaps_move_out_of_a_ring_with_their_samples():
     ring = Ring(1.0, VIEW)
     stream = Stream(ring)
     stream.send(np.full(24_000, 1000))
-    ring.lapse("reconnecting", ring.started + 0.5)
+    ring.lapse(Reason.RECONNECTING, ring.started + 0.5)
     again = Stream(ring)
     again.start = ring.started + 0.75
     again.send(np.full(24_000, 1000))  # what comes first is held back, for its delay to be known
