@@ -12,14 +12,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..capture.following import describe
 from ..errors import TrackNotFound
+from ..reasons import Reason
 from ..timeline import Gap
 from .mp4 import SOUND_RATE
 from .picture import Picture
 from .sound_line import SoundLine
-from .watching import Watch, describe
+from .watching import Watch
 
-__all__ = ["COMPLETE", "STOPPED", "FilmSink", "Filmed", "film"]
+__all__ = ["FilmSink", "Filmed", "film"]
 
 TICK = 0.1
 SLACK = 0.2
@@ -37,16 +39,17 @@ LAST_SOUND = 1.0
 WARM_UP = 3.0
 """Seconds that sound may take until it has its place."""
 
-COMPLETE = "complete"
-STOPPED = "stopped"
-
 
 class FilmSink(Protocol):
     """Where pictures go."""
 
     @property
     def problem(self) -> str:
-        """Why nothing more is taken, '' while it is."""
+        """What went wrong, so that nothing more is taken; '' while it is."""
+
+    @property
+    def why(self) -> Reason:
+        """The same as a reason for the end."""
 
     async def open(self, first: Picture, seconds: float | None) -> None:
         """Prepare for pictures of that size."""
@@ -76,8 +79,8 @@ class Filmed:
         The same in UTC.
     duration : float
         Seconds from there.
-    ended : str
-        ``"complete"``, ``"stopped"``, or how the track ended.
+    ended : Reason
+        Why it ended.
     gaps : list of Gap
         Where no pictures came.
     """
@@ -85,7 +88,7 @@ class Filmed:
     started: float
     started_at: datetime
     duration: float = 0.0
-    ended: str = COMPLETE
+    ended: Reason = Reason.COMPLETE
     gaps: list[Gap] = field(default_factory=list)
 
 
@@ -115,10 +118,10 @@ async def film(
             await sink.add(first, 0.0)
             filmed.ended = await reel.run()
     except asyncio.CancelledError:
-        filmed.ended = STOPPED
+        filmed.ended = Reason.STOPPED
     filmed.duration = seconds or 0.0
-    if filmed.ended != COMPLETE:
-        now = time.monotonic() - watch.delay if filmed.ended == STOPPED else watch.last
+    if filmed.ended is not Reason.COMPLETE:
+        now = time.monotonic() - watch.delay if filmed.ended is Reason.STOPPED else watch.last
         filmed.duration = max(min(now, end) - start, reel.latest + FRAME)
         if sound is not None:
             filmed.duration = max(filmed.duration, sound.reached)
@@ -136,8 +139,7 @@ async def _first(watch: Watch, sound: SoundLine | None) -> Picture:
     """Wait for a picture, and with sound until that has its place; return the newest picture."""
     first = await watch.next(watch.timeout + 2.0)
     if first is None:
-        how = watch.reason or "went silent"
-        raise TrackNotFound(f"{describe(watch.view)} {how} before it showed a picture")
+        raise TrackNotFound(f"{describe(watch.view)} {watch.why.words} before it showed a picture")
     deadline = time.monotonic() + WARM_UP
     while sound is not None and time.monotonic() < deadline:
         picture = await watch.next(TICK)
@@ -158,7 +160,7 @@ class _Reel:
         self.latest = 0.0
         self.gaps: list[Gap] = []
 
-    async def run(self) -> str:
+    async def run(self) -> Reason:
         """Film until there is a reason not to go on; return it."""
         watch, sink, sound = self._watch, self._sink, self._sound
         held = 0.0
@@ -166,9 +168,9 @@ class _Reel:
             picture = await watch.next(TICK)
             now = time.monotonic() - watch.delay
             shift = 0.0 if sound is None else sound.shift
-            self._collect(min(now - SLACK, self._end))
+            self._collect()
             if sink.problem:
-                return sink.problem
+                return sink.why
             if picture is not None:
                 at = picture.time - self._start + shift
                 if at >= self._end - self._start:
@@ -180,24 +182,24 @@ class _Reel:
                     await sink.add(picture, at)
                 continue
             if watch.ended:
-                return watch.reason or "ended"
+                return watch.why
             if now - self._end > SLACK + shift:
                 return await self._end_of_sound()
             if now - SLACK - self._start - held > HOLD:
                 held = min(now - SLACK, self._end) - self._start
                 sink.hold(held)
 
-    async def _end_of_sound(self) -> str:
+    async def _end_of_sound(self) -> Reason:
         """Let the sound of the last moment come, which is heard later than it is seen."""
         deadline = time.monotonic() + LAST_SOUND
         while self._sound is not None and time.monotonic() < deadline:
-            self._collect(self._start)
+            self._collect()
             if self._sound.complete:
                 break
             await asyncio.sleep(TICK / 5)
-        return self._sink.problem or COMPLETE
+        return self._sink.why if self._sink.problem else Reason.COMPLETE
 
-    def _collect(self, until: float) -> None:
+    def _collect(self) -> None:
         if self._sound is not None:
-            for samples in self._sound.collect(self._start, until):
+            for samples in self._sound.collect(self._start):
                 self._sink.add_sound(samples)

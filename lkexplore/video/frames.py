@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import math
 import weakref
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from livekit import rtc
 
+from ..capture.following import describe
 from ..errors import LkExploreError, TrackNotFound
 from ..finding import find_track
 from ..loop import media_loop, on_media_loop
+from ..reasons import Reason
 from ..tracks import Source
 from .picture import Image, VideoFrame, rgb_of
-from .watching import Watch, describe
+from .watching import Watch
 
 if TYPE_CHECKING:
     from ..room import Room
@@ -28,7 +31,7 @@ LARGEST_BUFFER = 300
 class VideoFrames:
     """Newest-wins iterator over a video track's pictures; what is not taken in time is counted.
 
-    It ends with the track: unpublished, its owner gone, the room left.
+    It ends with the track: unpublished or its owner gone for two seconds, or the room left.
 
     Parameters
     ----------
@@ -83,9 +86,9 @@ class VideoFrames:
         return 0 if self._watch is None else self._watch.dropped
 
     @property
-    def reason(self) -> str:
-        """How the track ended, such as ``"was unpublished"``; '' while it has not."""
-        return "" if self._watch is None else self._watch.reason
+    def reason(self) -> Reason | None:
+        """How the track ended, see :class:`lkexplore.Reason`; None while it has not."""
+        return None if self._watch is None else self._watch.reason
 
     def __aiter__(self) -> VideoFrames:
         return self
@@ -171,20 +174,24 @@ async def _capture_image(source: Source, room: rtc.Room | None, timeout: float) 
         picture = await watch.next(timeout + 1.0)
         if picture is None:
             name = describe(watch.view)
-            raise TrackNotFound(
-                f"{name} {watch.reason or 'went silent'} before it showed a picture"
-            )
+            raise TrackNotFound(f"{name} {watch.why.words} before it showed a picture")
         return await asyncio.to_thread(rgb_of, picture)
     finally:
         await watch.close()
 
 
-async def open_watch(room: rtc.Room | None, source: Source, timeout: float, keep: int) -> Watch:
+async def open_watch(
+    room: rtc.Room | None,
+    source: Source,
+    timeout: float,
+    keep: int,
+    patience: Mapping[Reason, float] | None = None,
+) -> Watch:
     """Find a video track and watch it (to be called on the media loop)."""
     if not (0 <= timeout < math.inf):
         raise LkExploreError(f"timeout must be 0 or more seconds, not {timeout!r}")
     track, view = await find_track(room, source, "video", timeout)
-    return Watch(room, view, track, timeout, keep)
+    return Watch(room, view, track, timeout, keep, patience)
 
 
 def sdk_room(room: Room | rtc.Room | None) -> rtc.Room | None:

@@ -8,6 +8,8 @@ import numpy as np
 from livekit import rtc
 from numpy.typing import NDArray
 
+from ..reasons import Reason
+
 __all__ = ["Image", "Picture", "VideoFrame", "rgb_of", "yuv_of"]
 
 Image = NDArray[np.uint8]
@@ -55,14 +57,14 @@ class Picture:
         Quarter turns clockwise that make it upright.
     time : float
         As in `VideoFrame`.
-    pause : str
-        Why the picture before stood so long that this was a gap; '' if it did not.
+    pause : Reason or None
+        Why the picture before stood so long that this was a gap; None if it did not.
     """
 
     frame: rtc.VideoFrame
     turns: int
     time: float
-    pause: str = ""
+    pause: Reason | None = None
 
     @property
     def size(self) -> tuple[int, int]:

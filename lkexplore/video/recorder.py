@@ -6,22 +6,25 @@ import asyncio
 import math
 import os
 import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
 from livekit import rtc
 
+from ..capture.following import WHILE_THEY_ARE_HERE, describe
 from ..errors import LkExploreError
 from ..loop import on_media_loop
+from ..reasons import Reason
 from ..tracks import Participant, Source
-from .film import COMPLETE, STOPPED, Filmed, film
+from .film import Filmed, film
 from .frames import open_watch, sdk_room
 from .mp4 import checked_path
 from .recording import VideoRecording
 from .saved import SavedVideo
 from .sinks import FileSink, MemorySink
 from .sound_line import SoundLine
-from .watching import Watch, describe
+from .watching import Watch
 
 if TYPE_CHECKING:
     from ..room import Room
@@ -110,8 +113,8 @@ async def record_video(
     -----
     Pictures that come in another size than the first, as when the sender adapts to its network,
     are scaled to that. Times are when the pictures arrived, see `VideoFrame`. A time without
-    pictures is a gap when it is longer than 1.5 s, or 0.15 s when the track was muted, our
-    connection lost or the track subscribed to anew meanwhile; the picture before stands still.
+    pictures is a gap when it is longer than 1.5 s, or 0.15 s when the track was muted, unpublished
+    or subscribed to anew, or our connection lost meanwhile; the picture before stands still.
     Taught in ``notebooks/02_recording.ipynb``.
 
     Examples
@@ -211,7 +214,7 @@ async def record_av(
 async def _to_memory(
     room: rtc.Room | None, source: Source, seconds: float | None, most: int, timeout: float
 ) -> tuple[VideoRecording, str]:
-    watch = await open_watch(room, source, timeout, KEEP)
+    watch = await open_watch(room, source, timeout, KEEP, _patience(seconds))
     sink = MemorySink(most)
     try:
         filmed = await film(watch, sink, seconds, None)
@@ -231,7 +234,7 @@ async def _to_memory(
         watch.dropped,
         sink.resized,
     )
-    return recording, _early(watch, filmed, seconds)
+    return recording, _early(watch, filmed, seconds, sink.problem)
 
 
 @on_media_loop
@@ -245,7 +248,7 @@ async def _to_file(
     channels: int = 0,
 ) -> tuple[SavedVideo, str]:
     target = checked_path(path, overwrite)
-    watch = await open_watch(room, source, timeout, KEEP)
+    watch = await open_watch(room, source, timeout, KEEP, _patience(seconds))
     sound = None
     if channels and room is not None:
         sound = SoundLine(room, watch.view.identity, channels)
@@ -277,7 +280,7 @@ def _saved(watch: Watch, filmed: Filmed, sink: FileSink, sound: SoundLine | None
         () if sound is None else tuple(sound.silences),
         watch.dropped + sink.dropped,
         file.resized,
-        "could not be written" if sink.problem else filmed.ended,
+        filmed.ended,
         sink.problem or None,
     )
 
@@ -285,17 +288,24 @@ def _saved(watch: Watch, filmed: Filmed, sink: FileSink, sound: SoundLine | None
 def _early(watch: Watch, filmed: Filmed, seconds: float | None, problem: str = "") -> str:
     """Return why a recording is shorter than wanted, '' if it is not."""
     after = f"after {filmed.duration:.2f} s"
-    if problem:
+    if filmed.ended is Reason.FAILED:
         return f"{problem}; {after} the recording ends"
-    if filmed.ended in (COMPLETE, STOPPED) or (seconds is None and watch.reason):
+    open_ended = seconds is None and watch.reason is not None
+    if filmed.ended in (Reason.COMPLETE, Reason.STOPPED) or open_ended:
         return ""
     wanted = f"after {filmed.duration:.2f} of {seconds:g} s" if seconds is not None else after
-    return f"{describe(watch.view)} {filmed.ended} {wanted}: the recording ends there"
+    how = problem or filmed.ended.words
+    return f"{describe(watch.view)} {how} {wanted}: the recording ends there"
 
 
 def _warn(early: str) -> None:
     if early:
         warnings.warn(early, UserWarning, stacklevel=3)
+
+
+def _patience(seconds: float | None) -> Mapping[Reason, float] | None:
+    """Return how long to wait for a track that is gone: as `record` does."""
+    return None if seconds is None else WHILE_THEY_ARE_HERE
 
 
 def _check_seconds(seconds: float | None) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FileError, LkExploreError
+from ..reasons import Reason
 from ..recording import Recording
 from ..timeline import Gap
 from .recording import VideoRecording
@@ -44,13 +45,13 @@ class SavedVideo:
     gaps : tuple of Gap
         Where no pictures came: the one before stands still there.
     silences : tuple of Gap
-        Where there was no sound to be had, or it was muted.
+        Where there was no sound to be had: muted, unpublished, not there yet and such.
     dropped : int
         How many pictures came but could not be written in time.
     resized : int
         How many pictures came in another size and were scaled.
-    ended : str
-        Why it ends where it does: ``"complete"``, ``"stopped"``, ``"was unpublished"`` and such.
+    ended : Reason or str
+        Why it ends where it does, see :class:`lkexplore.Reason`.
     error : str or None
         Why it could not be written on, such as a full disk.
 
@@ -79,7 +80,7 @@ class SavedVideo:
     silences: tuple[Gap, ...] = ()
     dropped: int = 0
     resized: int = 0
-    ended: str = "complete"
+    ended: Reason | str = Reason.COMPLETE
     error: str | None = field(default=None)
 
     def load(
@@ -167,7 +168,7 @@ class SavedVideo:
             parts.append(f"{len(self.gaps)} gap{'s' * (len(self.gaps) > 1)} ({total:.3f} s)")
         if self.dropped:
             parts.append(f"{self.dropped} dropped")
-        if self.ended != "complete":
+        if self.ended != Reason.COMPLETE:
             parts.append(self.ended)
         if self.error:
             parts.append(self.error)

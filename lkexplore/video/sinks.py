@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FileError, LkExploreError
+from ..reasons import Reason
 from .mp4 import Mp4File
 from .picture import Image, Picture, rgb_of, yuv_of
 
@@ -44,6 +45,8 @@ class MemorySink:
     resized : int
         How many pictures were scaled to the size of the first.
     """
+
+    why = Reason.FULL
 
     def __init__(self, most: int) -> None:
         self.resized = 0
@@ -115,6 +118,8 @@ class FileSink:
     file : Mp4File or None
         What is written.
     """
+
+    why = Reason.FAILED
 
     def __init__(self, path: Path, channels: int = 0) -> None:
         self.problem = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 import time
 from collections import deque
@@ -11,88 +12,76 @@ import numpy as np
 from livekit import rtc
 from numpy.typing import NDArray
 
-from ..capture.clock import StreamClock
-from ..capture.feed import listen
-from ..errors import LkExploreError
-from ..finding import Changes, everyone, find_track
-from ..timeline import Gap
-from ..tracks import Track
-from .delay import Delay
+from ..capture.feed import Feed
+from ..capture.following import ALWAYS, of_anyone
+from ..capture.listening import Listener
+from ..capture.sink import Sink
+from ..reasons import Reason
+from ..timeline import Gap, clip
 from .mp4 import SOUND_RATE
 
 __all__ = ["SoundLine"]
 
-TICK = 0.1
-
-SENDING = 0.008
-"""Seconds by which sound is longer on its way than pictures before it arrives: Opus looks ahead
-by 6.5 ms (RFC 7845, section 4.2), and blocks of 10 ms wait for each other at both ends."""
-
-POLL = 0.5
 SETTLING = 0.5
 """Seconds of a stream that are heard before it is placed in time."""
-
-LATE = 1.0
-"""Seconds after which sound that has not come is silence."""
 
 LONGEST_WAIT = 30 * SOUND_RATE
 """Samples that may wait to be collected."""
 
+CLOSE_TIMEOUT = 5.0
 
-class _Stream:
-    """One stream of a track: its sound in 16 bits, and when its first sample was due.
+PATIENCE = {**ALWAYS, Reason.NOT_THERE_YET: math.inf}
 
-    Parameters
+
+class _Line(Sink):
+    """Keeps a track's sound until it is collected.
+
+    Attributes
     ----------
-    track : rtc.Track
-        Of whom.
-    channels : int
-        1 or 2.
+    shift : float
+        Seconds by which the sound that comes now lies later than it was sent.
     """
 
-    def __init__(self, track: rtc.Track, channels: int) -> None:
-        self.track, self.delay = track, Delay(track)
-        self.channels = channels
-        self.taken = self.waiting = 0
-        self.reference = 0.0
-        self._clock = StreamClock()
-        self.settled = self.over = False
-        self.origin: int | None = None
-        self.frames: deque[NDArray[np.int16]] = deque()
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, time.monotonic(), lead=True, patience=SETTLING)
+        self.shift = 0.0
+        self._pieces: deque[NDArray[np.int16]] = deque()
+        self._start = self._end = 0
 
-    def on_frame(self, frame: rtc.AudioFrame) -> None:
-        """Take a frame."""
-        self._clock.note(frame.samples_per_channel, time.monotonic())
-        if self.waiting > LONGEST_WAIT:
-            self.waiting -= len(self.frames[0])
-            self.taken += len(self.frames.popleft())
-        samples = np.frombuffer(frame.data, np.int16).reshape(-1, self.channels)
-        self.frames.append(samples.copy())
-        self.waiting += len(samples)
+    def add(self, frame: rtc.AudioFrame, feed: Feed) -> None:
+        """Append a frame of 48000 Hz."""
+        super().add(frame, feed)
+        if self.placed and feed.vitals is not None and not self.early:
+            sent = feed.clock.time_of(feed.clock.count) - feed.vitals.delay
+            self.shift = self.started + self.seconds - sent
 
-    async def settle(self) -> None:
-        """Poll the delay; once there is enough, the stream has its place."""
-        await self.delay.poll()
-        if not self.settled and self._clock.seconds >= SETTLING:
-            self.settled, self.reference = True, self.offset
+    def take(self, begin: int, end: int) -> list[NDArray[np.int16]]:
+        """Return what there is from one sample up to another, (n, channels) each, only once."""
+        taken = []
+        while self._pieces and self._start < end:
+            piece = self._pieces.popleft()
+            here, self._start = self._start, self._start + len(piece)
+            if self._start > end:
+                self._pieces.appendleft(piece[end - here :])
+                self._start = end
+            piece = piece[max(begin - here, 0) : end - here]
+            if len(piece):
+                taken.append(piece)
+        return taken
 
-    @property
-    def offset(self) -> float:
-        """When the first sample would have been at its sender, by what is known now."""
-        return self._clock.time_of(0) - self.delay.seconds - SENDING
+    def _write(self, interleaved: NDArray[np.int16]) -> None:
+        self._keep(interleaved.reshape(-1, self.channels))
 
-    def place(self, start: float) -> int:
-        """Return the place of the first waiting sample, counted from the time `start`."""
-        if self.origin is None:
-            self.origin = round((self.reference - start) * SOUND_RATE)
-        return self.origin + self.taken
+    def _write_silence(self, count: int) -> None:
+        for piece in range(0, count, SOUND_RATE):
+            self._keep(np.zeros((min(count - piece, SOUND_RATE), self.channels), np.int16))
 
-    def pop(self) -> NDArray[np.int16]:
-        """Take a waiting frame."""
-        samples = self.frames.popleft()
-        self.taken += len(samples)
-        self.waiting -= len(samples)
-        return samples
+    def _keep(self, samples: NDArray[np.int16]) -> None:
+        self._pieces.append(samples)
+        self._end += len(samples)
+        # Before the first picture nobody collects.
+        while self._end - self._start > LONGEST_WAIT:
+            self._start += len(self._pieces.popleft())
 
 
 class SoundLine:
@@ -112,150 +101,73 @@ class SoundLine:
     limit : int
         Samples to collect at most.
     silences : list of Gap
-        Where there was none, or it was muted; filled by `collect`.
+        Where there was no sound to be had; known after `finish`.
     """
 
     def __init__(self, room: rtc.Room, identity: str, channels: int) -> None:
-        self.channels = channels
+        self.channels, self.limit = channels, sys.maxsize
         self.silences: list[Gap] = []
-        self._room, self._identity = room, identity
-        self._streams: deque[_Stream] = deque()
-        self._written = 0
-        self.limit = sys.maxsize
-        self._view: Track | None = None
-        self._muted_since: int | None = None
-        self._stopping = False
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._line = _Line(channels)
+        self._listener = Listener(
+            room, of_anyone(identity, "audio"), self._line, math.inf, PATIENCE, switches=True
+        )
+        self._collected = 0
+        self._task = asyncio.get_running_loop().create_task(self._listener.run(None))
 
     @property
     def complete(self) -> bool:
         """Whether all that was wanted is collected."""
-        return self._written >= self.limit
+        return self._collected >= self.limit
 
     @property
     def reached(self) -> float:
         """Seconds that were collected."""
-        return self._written / SOUND_RATE
+        return self._collected / SOUND_RATE
 
     @property
     def settled(self) -> bool:
         """Whether the sound has its place in time, so far as there is any."""
-        return all(stream.settled for stream in self._streams)
+        return self._line.placed or self._listener.absence is not None
 
     @property
     def shift(self) -> float:
         """Seconds by which the sound now comes later than when it was placed."""
-        if not self._streams or not self._streams[-1].settled:
-            return 0.0
-        return self._streams[-1].reference - self._streams[-1].offset
+        return self._line.shift if self._line.placed else 0.0
 
-    def collect(self, start: float, until: float) -> list[NDArray[np.int16]]:
+    def collect(self, start: float) -> list[NDArray[np.int16]]:
         """Return what follows on what was returned before, of shape (n, channels) each.
 
         Parameters
         ----------
         start : float
-            The time of the first sample, in seconds of ``time.monotonic()``.
-        until : float
-            The time up to which all sound has come, if there is any.
+            The time of the first sample of all, in seconds of ``time.monotonic()``.
         """
-        before, out = self._written, []
-        while self._streams:
-            stream = self._streams[0]
-            if stream.settled or stream.over:
-                out += self._drain(stream, start)
-            if not stream.over:
-                break
-            self._streams.popleft()
-        missing = round((until - start) * SOUND_RATE) - self._written
-        if missing > LATE * SOUND_RATE:
-            out += self._silence(min(missing, self.limit - self._written))
-        self._mark_muted(before)
-        return out
+        first = round((start - self._line.started) * SOUND_RATE)
+        out = []
+        if first + self._collected < 0:
+            # The film begins before anybody listened.
+            out.append(np.zeros((-first - self._collected, self.channels), np.int16))
+            self._collected = -first
+        found = self._line.take(first + self._collected, first + self.limit)
+        self._collected += sum(map(len, found))
+        return out + found
 
     def finish(self, start: float, end: float) -> list[NDArray[np.int16]]:
         """Return the rest, so that it reaches to the time `end` at least."""
-        out = self.collect(start, start)
-        missing = round((end - start) * SOUND_RATE) - self._written
+        line, first = self._line, start - self._line.started
+        self._listener.place_now()
+        line.fill(end)
+        line.let_go()
+        out = self.collect(start)
+        missing = round((end - start) * SOUND_RATE) - self._collected
         if missing > 0:
-            out += self._silence(missing)
-        if self._muted_since is not None:
-            self._note(self._muted_since, self._written, "muted")
+            out.append(np.zeros((missing, self.channels), np.int16))
+            self._collected += missing
+        gaps, _ = line.known()
+        self.silences = list(clip(gaps, first, first + self.reached))
         return out
 
     async def close(self) -> None:
         """End it."""
-        self._stopping = True
         self._task.cancel()
-        await asyncio.wait([self._task], timeout=5.0)
-
-    def _drain(self, stream: _Stream, start: float) -> list[NDArray[np.int16]]:
-        out: list[NDArray[np.int16]] = []
-        while stream.frames:
-            place = stream.place(start)
-            samples = stream.pop()
-            missing = min(place, self.limit) - self._written
-            if missing > 0:
-                out += self._silence(missing)
-            samples = samples[max(self._written - place, 0) : max(self.limit - place, 0)]
-            if len(samples):
-                out.append(samples)
-                self._written += len(samples)
-        return out
-
-    def _silence(self, count: int) -> list[NDArray[np.int16]]:
-        self._note(self._written, self._written + count, "no sound")
-        self._written += count
-        pieces = [SOUND_RATE] * (count // SOUND_RATE) + [count % SOUND_RATE]
-        return [np.zeros((piece, self.channels), np.int16) for piece in pieces if piece]
-
-    def _mark_muted(self, before: int) -> None:
-        view = self._view
-        muted = view is not None and view.publication is not None and view.publication.muted
-        if muted and self._muted_since is None:
-            self._muted_since = before
-        elif not muted and self._muted_since is not None:
-            self._note(self._muted_since, self._written, "muted")
-            self._muted_since = None
-
-    def _note(self, first: int, end: int, reason: str) -> None:
-        start = first / SOUND_RATE
-        last = self.silences[-1] if self.silences else None
-        if last is not None and last.reason == reason and last.end == start:
-            start = self.silences.pop().start
-        if end > first:
-            self.silences.append(Gap(start, end / SOUND_RATE, reason))
-
-    async def _run(self) -> None:
-        with Changes(self._room) as changes:
-            while not self._stopping:
-                try:
-                    track, view = await find_track(self._room, self._identity, "audio", 0)
-                except LkExploreError:
-                    await changes.wait(TICK)
-                    continue
-                await self._listen(track, view, changes)
-
-    async def _listen(self, track: rtc.Track, view: Track, changes: Changes) -> None:
-        stream = _Stream(track, self.channels)
-        self._streams.append(stream)
-        self._view = view
-        polled = 0.0
-        try:
-            async with listen(track, self.channels, stream.on_frame):
-                while self._is_there(track, view) and not self._stopping:
-                    now = time.monotonic()
-                    if now - polled >= POLL or not stream.settled:
-                        polled = now
-                        await stream.settle()
-                    await changes.wait(TICK)
-        finally:
-            stream.over = True
-            self._view = None
-
-    def _is_there(self, track: rtc.Track, view: Track) -> bool:
-        owner = next((p for p in everyone(self._room) if p.identity == self._identity), None)
-        if owner is None or view.publication is None:
-            return False
-        published = view.publication.sid in owner.track_publications
-        return published and view.publication.track is track
+        await asyncio.wait([self._task], timeout=CLOSE_TIMEOUT)

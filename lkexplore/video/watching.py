@@ -7,24 +7,27 @@ import contextlib
 import logging
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
 
 import numpy as np
 from livekit import rtc
 
+from ..capture.following import TICK, Follower, describe
+from ..capture.vitals import Vitals, watch
 from ..errors import LkExploreError, TrackNotFound
-from ..finding import Changes, everyone, find_track
 from ..loop import MediaUse
+from ..reasons import Reason
 from ..tracks import Track
-from .delay import Delay
 from .picture import Picture
 from .revival import StandStill, given_up, subscribe_again
 
-__all__ = ["Watch", "describe"]
+__all__ = ["SMALLEST", "Watch"]
 
-TICK = 0.1
 POLL = 0.5
+"""Seconds between two looks whether the track stands still."""
+
 SMALLEST = 16
 """Pixels of height below which a picture is none: LiveKit's server ends tracks with tiny ones."""
 
@@ -38,17 +41,16 @@ END_OF_BARE_TRACK = 10.0
 """Seconds without a picture after which a track outside a known room is held to have ended."""
 
 CLOSE_TIMEOUT = 2.0
-RECONNECTING = "reconnecting"
-STANDING = "stood still"
-NOTHING = "nothing arrived"
+"""Seconds that the SDK may take to close a stream."""
 
 _log = logging.getLogger("lkexplore")
 
 
 class Watch:
-    """Newest-wins source of a track's pictures: of those that wait, at most `keep` are kept.
+    """Newest-wins source of a person's pictures: of those that wait, at most `keep` are kept.
 
-    Lives on the media loop. A track that stands still is subscribed to anew, see `revival`.
+    Lives on the media loop. It goes on over as many tracks as it takes, see `Follower`; one that
+    stands still is subscribed to anew, see `revival`.
 
     Parameters
     ----------
@@ -62,38 +64,46 @@ class Watch:
         Seconds to wait for the first picture, and for the track after a lost connection.
     keep : int
         How many pictures wait to be taken; older ones are dropped.
+    patience : mapping of Reason to float, optional
+        How long to wait for a track that is gone, see `Follower`.
 
     Attributes
     ----------
     dropped : int
         How many were not taken in time.
-    reason : str
-        How the track ended; '' while it goes on.
     last : float
         The time of the latest picture, less than 0 before there is one.
     """
 
     def __init__(
-        self, room: rtc.Room | None, view: Track, track: rtc.Track, timeout: float, keep: int
+        self,
+        room: rtc.Room | None,
+        view: Track,
+        track: rtc.Track,
+        timeout: float,
+        keep: int,
+        patience: Mapping[Reason, float] | None = None,
     ) -> None:
-        self.room, self.view, self.timeout = room, view, timeout
+        self.room, self.timeout = room, timeout
         self.dropped = 0
-        self.reason = ""
         self.last = -1.0
         self._pictures: deque[Picture] = deque()
         self._keep = keep
         self._news = asyncio.Event()
-        self._changes = Changes(room)
-        self._reconnections = 0
-        self._cause = ""
+        self._follower = Follower(room, view, timeout, patience, switches=True)
+        self._cause: Reason | None = None
         self._stopping = False
-        self._track = track
-        self._delay = Delay(track)
+        self._vitals: Vitals | None = None
         self._still = StandStill()
         self._offset: float | None = None
-        self._blank: tuple[rtc.VideoFrameEvent, str] | None = None
+        self._blank: tuple[rtc.VideoFrameEvent, Reason | None] | None = None
         self._error: Exception | None = None
         self._task = asyncio.get_running_loop().create_task(self._run(track))
+
+    @property
+    def view(self) -> Track:
+        """The track that is watched now, or was watched last."""
+        return self._follower.view
 
     @property
     def ended(self) -> bool:
@@ -101,9 +111,24 @@ class Watch:
         return self._task.done()
 
     @property
+    def waiting(self) -> bool:
+        """Whether there is no track at present, and one is waited for."""
+        return not self.ended and self._follower.absence is not None
+
+    @property
+    def reason(self) -> Reason | None:
+        """How the track ended; None while it goes on."""
+        return self._follower.ended
+
+    @property
+    def why(self) -> Reason:
+        """How the track ended, or that it just shows nothing more."""
+        return self.reason or Reason.SILENT
+
+    @property
     def delay(self) -> float:
         """Seconds that pictures wait before they are handed over."""
-        return self._delay.seconds
+        return 0.0 if self._vitals is None else self._vitals.delay
 
     async def next(self, timeout: float) -> Picture | None:
         """Return the next picture; None when there is none in time, or none any more.
@@ -129,11 +154,11 @@ class Watch:
             raise self._error
         return None
 
-    def why_quiet(self, seconds: float) -> str:
-        """Return why there was no picture for so long until now, '' if that is no gap."""
-        if seconds <= (MARKED_QUIET if self._cause else QUIET):
-            return ""
-        return self._cause or NOTHING
+    def why_quiet(self, seconds: float) -> Reason | None:
+        """Return why there was no picture for so long until now, None if that is no gap."""
+        if seconds <= (QUIET if self._cause is None else MARKED_QUIET):
+            return None
+        return self._cause or Reason.NOTHING_ARRIVED
 
     def stop(self) -> None:
         """Have it end soon."""
@@ -145,43 +170,48 @@ class Watch:
         self.stop()
         await asyncio.wait([self._task], timeout=2 * CLOSE_TIMEOUT)
 
-    async def _run(self, track: rtc.Track) -> None:
+    async def _run(self, track: rtc.Track | None) -> None:
         try:
-            with self._changes, MediaUse():
-                self._reconnections = self._changes.reconnections
-                while not self.reason:
-                    why = await self._one_stream(track)
-                    self.reason, track = await self._go_on(why, track)
+            with self._follower, MediaUse():
+                while track is not None:
+                    track = await self._go_on(await self._one_stream(track), track)
         except Exception as error:
             self._error = error  # next() raises it
         finally:
             self._news.set()
 
-    async def _go_on(self, why: str, track: rtc.Track) -> tuple[str, rtc.Track]:
-        """Return '' and the track to go on with, else how it ended."""
-        if why == STANDING:
+    async def _go_on(self, why: Reason | None, track: rtc.Track) -> rtc.Track | None:
+        """Return the track to go on with, None if there is none any more."""
+        if why is None:
             renewed = await self._renew(track)
-            if renewed is not None:
-                return "", renewed
-            why = self._ended(track) or STANDING
-        if why == RECONNECTING:
-            resumed = await self._resume()
-            return ("", resumed) if resumed is not None else ("was lost with our connection", track)
-        return why, track
+            if renewed is not None or self._stopping:
+                return renewed
+            why = self._follower.gone() or Reason.SILENT
+        return await self._follower.again(why, self._in_between)
 
-    async def _one_stream(self, track: rtc.Track) -> str:
+    def _in_between(self, absence: Reason) -> bool:
+        """Note why there is no track; return whether one is still wanted."""
+        # Whoever is back after a reload has not published yet: they had left all the same.
+        if self._cause is not Reason.LEFT:
+            self._cause = absence
+        return not self._stopping
+
+    async def _one_stream(self, track: rtc.Track) -> Reason | None:
+        """Take a track's pictures; return how it ended, None if it stands still."""
+        self._follower.begin(track)
         stream = rtc.VideoStream(track, format=rtc.VideoBufferType.I420)
-        self._track, self._delay, self._offset = track, Delay(track), None
+        self._offset = None
         # A track that is torn off ends with one of these, which nobody has sent.
         self._blank = None
         try:
-            return await self._follow(stream, track)
+            async with watch(track) as self._vitals:
+                return await self._follow(stream, track)
         finally:
             closing = asyncio.ensure_future(stream.aclose())
             await asyncio.wait([closing], timeout=CLOSE_TIMEOUT)
 
-    async def _follow(self, stream: rtc.VideoStream, track: rtc.Track) -> str:
-        """Take pictures until the track ends; return how it did."""
+    async def _follow(self, stream: rtc.VideoStream, track: rtc.Track) -> Reason | None:
+        """Take pictures until the track ends; return how it did, None if it stands still."""
         opened = heard = time.monotonic()
         looked = polled = 0.0
         over = False
@@ -189,24 +219,21 @@ class Watch:
             now = time.monotonic()
             if now - polled >= POLL:
                 polled = now
-                await self._delay.poll()
-                if self._still.is_one(self._delay.decoded) and self._can_be_renewed():
-                    return STANDING
+                if self._stands_still():
+                    return None
             if now - looked >= TICK:
                 looked = now
-                if self.view.publication is not None and self.view.publication.muted:
-                    self._cause = "muted"
-                if reason := self._ended(track):
-                    if reason == RECONNECTING:
-                        return reason
-                    # Of a lost connection, the SDK tells right after the tracks that go with it.
-                    await asyncio.sleep(TICK)
-                    return self._ended(track) or reason
+                if self._follower.muted:
+                    self._cause = Reason.MUTED
+                elif self._follower.reconnecting:
+                    self._cause = Reason.RECONNECTING
+                if self._follower.gone() is not None:
+                    return await self._how_it_ended(track)
                 if over:
-                    return STANDING if given_up(track) else "ended"
-                self._check_quiet(now, opened, heard)
+                    return None if given_up(track) else Reason.SILENT
+                self._check_quiet(now, opened)
                 if self.room is None and now - heard > END_OF_BARE_TRACK:
-                    return "ended"
+                    return Reason.SILENT
             try:
                 # The stream never wakes who waits for a picture when it ends: ask again and again.
                 async with asyncio.timeout(TICK):
@@ -221,20 +248,35 @@ class Watch:
                 continue
             heard = time.monotonic()
             self._take(event)
-        return "ended"
+        return Reason.STOPPED
+
+    async def _how_it_ended(self, track: rtc.Track) -> Reason | None:
+        """Return why the track is gone, None if it is to be subscribed to anew."""
+        reason = self._follower.gone()
+        if reason is not Reason.RECONNECTING:
+            # Of a lost connection, the SDK tells right after the tracks that go with it.
+            await asyncio.sleep(TICK)
+            reason = self._follower.gone() or reason
+        return None if reason is Reason.UNSUBSCRIBED and given_up(track) else reason
+
+    def _stands_still(self) -> bool:
+        look = None if self._vitals is None else self._vitals.latest
+        still = look is not None and self._still.is_one(look.decoded)
+        remote = isinstance(self.view.publication, rtc.RemoteTrackPublication)
+        return still and self.room is not None and remote
 
     def _take(self, event: rtc.VideoFrameEvent) -> None:
         self._still.moved()
         if event.frame.height < SMALLEST:
             return
         if self._blank is not None:
-            # What came to pass after it is the cause of a pause after it.
+            # A cause that was found after this picture belongs to the pause after it.
             (waiting, before), since = self._blank, self._cause
             self._blank, self._cause = None, before
             self._hand_over(waiting)
             self._cause = since
         if _is_blank(event.frame):
-            self._blank, self._cause = (event, self._cause), ""
+            self._blank, self._cause = (event, self._cause), None
         else:
             self._hand_over(event)
 
@@ -244,9 +286,9 @@ class Watch:
             # Both are the monotonic clock, except where Python's counts from elsewhere.
             ahead = time.monotonic() - due
             self._offset = ahead if abs(ahead) > 1.0 else 0.0
-        moment = max(due + self._offset - self._delay.seconds, self.last + 1e-4)
-        pause = self.why_quiet(moment - self.last) if self.last >= 0 else ""
-        self.last, self._cause = moment, ""
+        moment = max(due + self._offset - self.delay, self.last + 1e-4)
+        pause = self.why_quiet(moment - self.last) if self.last >= 0 else None
+        self.last, self._cause = moment, None
         self._pictures.append(Picture(event.frame, cast(int, event.rotation), moment, pause))
         if len(self._pictures) > self._keep:
             dropped, self.dropped = self._pictures.popleft(), self.dropped + 1
@@ -254,83 +296,31 @@ class Watch:
                 self._pictures[0] = replace(self._pictures[0], pause=dropped.pause)
         self._news.set()
 
-    def _check_quiet(self, now: float, opened: float, heard: float) -> None:
+    def _check_quiet(self, now: float, opened: float) -> None:
         """Give up on a track that never shows anything."""
         if self.last >= 0 or now - opened < self.timeout:
             return
-        muted = self.view.publication is not None and self.view.publication.muted
         raise TrackNotFound(
             f"no picture arrived from {describe(self.view)} within {self.timeout:g} s: "
-            + ("it is muted" if muted else "is it still published?")
-        )
-
-    def _ended(self, track: rtc.Track) -> str:
-        """Return how the track ended, '' while it has not."""
-        room, publication = self.room, self.view.publication
-        if room is None or publication is None:
-            return ""
-        state = room.connection_state
-        if state == rtc.ConnectionState.CONN_DISCONNECTED:
-            return "was lost with our connection"
-        owner = next((p for p in everyone(room) if p.identity == self.view.identity), None)
-        published = owner is not None and publication.sid in owner.track_publications
-        if published and publication.track is track:
-            if state == rtc.ConnectionState.CONN_CONNECTED:
-                self._reconnections = self._changes.reconnections
-            else:
-                self._cause = RECONNECTING
-            return ""
-        # A quick reconnection may be over before anyone looks.
-        reconnected = self._changes.reconnections != self._reconnections
-        if reconnected or state == rtc.ConnectionState.CONN_RECONNECTING:
-            return RECONNECTING
-        if owner is None:
-            return "ended, they left"
-        if not published:
-            return "was unpublished"
-        return STANDING if given_up(track) else "was unsubscribed"
-
-    def _can_be_renewed(self) -> bool:
-        return self.room is not None and isinstance(
-            self.view.publication, rtc.RemoteTrackPublication
+            + ("it is muted" if self._follower.muted else "is it still published?")
         )
 
     async def _renew(self, track: rtc.Track) -> rtc.Track | None:
         """Have a track that stands still subscribed to anew."""
         if self.room is None:
             return None
-        self._cause = self._cause or NOTHING
+        self._cause = self._cause or Reason.NOTHING_ARRIVED
         try:
-            renewed, self.view = await subscribe_again(self.room, self.view, track, self.timeout)
+            renewed, self._follower.view = await subscribe_again(
+                self.room, self.view, track, self.timeout
+            )
         except LkExploreError as error:
             _log.warning("%s was not to be had again: %s", describe(self.view), error)
             return None
         return renewed
-
-    async def _resume(self) -> rtc.Track | None:
-        """Wait for our connection to come back, and find the track again."""
-        room = self.room
-        if room is None:
-            return None
-        self._cause = RECONNECTING
-        while room.connection_state == rtc.ConnectionState.CONN_RECONNECTING and not self._stopping:
-            await self._changes.wait(TICK)
-        try:
-            track, self.view = await find_track(
-                room, self.view.identity, "video", self.timeout, name=self.view.name
-            )
-        except LkExploreError:
-            return None
-        self._reconnections = self._changes.reconnections
-        return track
 
 
 def _is_blank(frame: rtc.VideoFrame) -> bool:
     """Whether it is what WebRTC makes up: all its luma is 0, where black is 16 (ITU-R BT.601)."""
     luma = np.frombuffer(frame.data, np.uint8, frame.width * frame.height)
     return not luma[0] and not luma.any()
-
-
-def describe(view: Track) -> str:
-    """Return whose track it is, for a message."""
-    return f"track {view.name!r}{f' of {view.identity!r}' if view.identity else ''}"

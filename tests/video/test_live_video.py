@@ -352,16 +352,41 @@ async def test_it_ends_when_asked_and_leaves_nothing(join, show):
 
 
 @pytest.mark.parametrize("end", ["stop", "close"])
-async def test_it_ends_with_its_source(join, show, end):
+async def test_it_follows_a_person(join, show, end, caplog):
+    """On the same track of ours, the pictures go on when they publish again or reload the page."""
     bot = await show(moving)
     room, eye = await join("me"), await join("eye")
     live = await room.live_video("alice", invert)
+    assert (live.state, live.ended) == ("running", None)
     await seen_until(eye, is_inverted)
+    ours = live.publication.sid
     await getattr(bot, end)()
-    await until(lambda: live.closed and not eye.participants["me"].tracks)
-    assert room.lives == set()
+    await until(lambda: live.state == "waiting")
+    await asyncio.sleep(2.5)
+    assert (live.state, live.ended, live.closed) == ("waiting", None, False)
+    blocks = live.stats.blocks
+    if end == "stop":
+        await bot.close()
+    await show(moving)
+    await until(lambda: live.state == "running" and live.stats.blocks > blocks + 20)
+    await seen_until(eye, is_inverted)
+    assert [track.sid for track in eye.participants["me"].tracks] == [ours]
+    assert "has ended" not in caplog.text
+    await live.close()
+    assert (live.state, live.ended, live.error) == ("ended", "stopped", "")
     assert not threads()
     assert await media_tasks() == []
+
+
+async def test_an_end_that_nobody_asked_for_is_told_once(join, show, caplog):
+    await show(moving)
+    room = await join("me")
+    live = await room.live_video("alice", invert, name="cut off")
+    await on_media_loop(room.rtc.disconnect)()
+    await until(lambda: live.closed)
+    assert (live.state, live.ended) == ("ended", "disconnected")
+    told = [r.getMessage() for r in caplog.records if "has ended" in r.getMessage()]
+    assert told == [f"the live filter 'cut off' has ended: {live.error}"]
 
 
 async def test_leaving_the_room_ends_it(join, show):

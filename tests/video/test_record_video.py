@@ -117,11 +117,39 @@ async def test_an_end_too_early_gives_what_there_was_and_says_so(join, show):
     await room.wait_for_track("alice", "video")
     job = asyncio.create_task(record_video("alice", 30, room=room))
     await asyncio.sleep(1.5)
-    await bot.stop()
-    with pytest.warns(UserWarning, match=r"'camera' of 'alice' was unpublished after .* of 30 s"):
+    await bot.close()
+    with pytest.warns(UserWarning, match=r"'camera' of 'alice' ended, they left after .* of 30 s"):
         video = await asyncio.wait_for(job, 10)
     assert 0.3 < video.duration < 3.0
     assert len(video) > 5
+
+
+async def test_a_film_follows_a_person(join, show, tmp_path):
+    """Unpublished or away, they are waited for, and the film goes on with the new track."""
+    bot = await show(draw)
+    room = await join()
+    in_memory = asyncio.create_task(record_video("alice", 8.0, room=room))
+    to_file = asyncio.create_task(record_video("alice", 8.0, room=room, path=tmp_path / "a.mp4"))
+    await asyncio.sleep(2.0)
+    await bot.close()
+    await asyncio.sleep(0.7)
+    await show(draw)
+    for film in (await in_memory, await to_file):
+        assert film.duration == 8.0
+        [gap] = film.gaps
+        assert gap.reason == "left"
+        assert 0.4 < gap.duration < 3.0
+        assert (film.timestamps > gap.end).sum() > 20
+
+
+async def test_an_open_ended_film_ends_with_its_track(join, show):
+    bot = await show(draw)
+    room = await join()
+    await room.wait_for_track("alice", "video")
+    job = asyncio.create_task(record_video("alice", room=room))
+    await asyncio.sleep(1.5)
+    await bot.stop()
+    assert 0.3 < (await asyncio.wait_for(job, 10)).duration < 3.0
 
 
 async def test_an_open_end_ends_with_their_leaving(join, show):
@@ -270,7 +298,7 @@ async def test_a_full_disk_ends_it_with_what_is_there(join, show, tmp_path, monk
     with pytest.warns(UserWarning, match="cannot be written: No space left on device"):
         saved = await record_video("alice", 30, room=room, path=tmp_path / "a.mp4")
     assert "No space left" in saved.error
-    assert saved.ended == "could not be written"
+    assert saved.ended == "failed"
     with av.open(str(saved.path)) as container:
         numbers = [number_of(f.to_ndarray(format="rgb24")) for f in container.decode(video=0)]
     assert len(numbers) > 10

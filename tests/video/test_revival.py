@@ -119,7 +119,7 @@ async def test_who_unsubscribes_is_left_alone(join, show):
         async with asyncio.timeout(10):
             async for _ in frames:
                 pass
-    assert frames.reason == "was unsubscribed"
+    assert frames.reason == "unsubscribed"
     assert anew == []
 
 
