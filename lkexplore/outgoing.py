@@ -25,6 +25,12 @@ RATE = 48_000
 BITRATE = {1: 256_000, 2: 510_000}
 """Opus bits per second, by the channels of the sound: near the limit of what the codec can."""
 
+PIECE = RATE // 100
+"""Samples that the SDK takes at a time where it has no queue."""
+
+ANSWERED = 25
+"""Of so many blocks that are pushed, the SDK's answer is waited for once."""
+
 STOP_TIMEOUT = 5.0
 STATS_TIMEOUT = 1.0
 
@@ -40,6 +46,8 @@ class Outlet:
         The SDK's own object.
     stereo : bool
         Whether two channels are sent.
+    failure : BaseException or None
+        Why what was pushed could not be sent.
     """
 
     def __init__(
@@ -50,6 +58,9 @@ class Outlet:
         stereo: bool,
     ) -> None:
         self.publication, self.stereo = publication, stereo
+        self.failure: BaseException | None = None
+        self._pushed: set[asyncio.Task[None]] = set()
+        self._pushes = 0
         self._room, self._source = room, source
 
     @property
@@ -67,13 +78,15 @@ class Outlet:
         """
         await self._capture(np.broadcast_to(block, (len(block), self._source.num_channels)))
 
-    async def send_float(self, block: NDArray[np.float32]) -> None:
-        """Queue a block of shape (1, n) or (2, n) in [-1, 1], clipped; otherwise as `send`.
+    def push(self, block: NDArray[np.float32]) -> None:
+        """Send a block of shape (1, n) or (2, n) in [-1, 1], clipped, without waiting.
 
-        Raises
-        ------
-        RoomClosed
-            If the room was left.
+        What goes wrong is in `failure` within a second.
+
+        Parameters
+        ----------
+        block : ndarray of float32
+            At 48000 Hz; where there is no queue, as long as several times 10 ms.
         """
         scaled = block * np.float32(32768)
         np.rint(scaled, out=scaled)
@@ -81,7 +94,35 @@ class Outlet:
         np.minimum(scaled, np.float32(32767), out=scaled)
         wide = np.empty((block.shape[1], self._source.num_channels), np.int16)
         wide[:] = scaled.T
-        await self._capture(wide)
+        self._pushes += 1
+        for begin in range(0, len(wide), PIECE):
+            self._hand_over(wide[begin : begin + PIECE])
+
+    def _hand_over(self, piece: NDArray[np.int16]) -> None:
+        """Give samples to the SDK, and wait for its answer now and then only, for what it costs."""
+        channels = self._source.num_channels
+        frame = rtc.AudioFrame(piece.tobytes(), RATE, channels, len(piece))
+        capture = self._source.capture_frame(frame)
+        if self._pushes % ANSWERED == 1:
+            task = asyncio.get_running_loop().create_task(capture)
+            # The event loop holds tasks weakly: without a reference they may vanish at work.
+            self._pushed.add(task)
+            task.add_done_callback(self._note_answer)
+            return
+        try:
+            # Up to where it would wait for the answer: by then, it has asked.
+            capture.send(None)
+        except StopIteration:
+            pass
+        except Exception as error:
+            self.failure = error
+        finally:
+            capture.close()
+
+    def _note_answer(self, task: asyncio.Task[None]) -> None:
+        self._pushed.discard(task)
+        if not task.cancelled() and self.failure is None:
+            self.failure = task.exception()
 
     async def _capture(self, wide: NDArray[np.int16]) -> None:
         if self._room.closed:
@@ -110,6 +151,8 @@ class Outlet:
         finally:
             # Freed with sound in it, a source of the SDK may never end its thread, nor our call.
             self.clear()
+            for task in self._pushed:
+                task.cancel()
             await self._source.aclose()
 
 
@@ -135,7 +178,7 @@ async def open_outlet(
         lets us: WebRTC encodes a single channel in Opus's mode for speech, which filters what is
         low and shifts its phase (a signal-to-noise ratio of 14 dB where two channels give 42).
     queue_ms : int
-        How much sound may wait.
+        How much sound may wait; 0 to send it as it comes, for whoever listens to even out.
     timeout : float
         Seconds for the server to accept the track.
     microphone : bool

@@ -373,8 +373,7 @@ def _is_plainly_sound(block: NDArray[Any]) -> bool:
         return False
     flat = block.ravel()
     # One NaN or infinity makes the sum of squares so; sound too loud for it does as well.
-    with np.errstate(all="ignore"):
-        power = flat.dot(flat)
+    power = flat.dot(flat)
     return isfinite(power) and 0 < len(block) <= MAX_CHANNELS
 
 

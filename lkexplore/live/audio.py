@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -13,35 +12,49 @@ from livekit import rtc
 from livekit.protocol.models import AudioTrackFeature
 from numpy.typing import NDArray
 
-from ..capture.feed import FRAME_MS, listen
+from ..capture.feed import FRAME_MS, Feed, listen
+from ..capture.following import ALWAYS, Follower, describe
 from ..filters import Filter, as_filter
+from ..filters.fade import fade_in
 from ..filters.swap import Swap
-from ..finding import Changes, everyone, find_track
+from ..finding import find_track
 from ..loop import MediaUse, media_loop, on_media_loop
 from ..outgoing import RATE, Outlet, open_outlet
+from ..reasons import Reason
 from ..tracks import Source
-from .busy import kernel
-from .cushion import Cushion
 from .guard import Guard
+from .state import State, tell_end, words_of
 from .stats import LiveStats
-from .stretch import Stretch
 
 if TYPE_CHECKING:
     from ..room import Room
 
 __all__ = ["Live", "live"]
 
-FIRST_CUSHION = 0.010
-"""Seconds of silence before the first block; from then on, the cushion finds its own size."""
+LATE = 0.020
+"""Seconds after its time from which a block counts as late: the jitter buffers of listeners even
+out less than that without being larger for it."""
 
-QUEUE_FRAMES = 100
-QUEUE_MS = 1000
-LOOK_SECONDS = 0.25
-CLOSE_SECONDS = 5.0
 AVERAGED_BLOCKS = 50
+"""Blocks over which is averaged how long the sound is held."""
+
+LOOK_SECONDS = 0.25
+"""Seconds between two looks whether it is to go on, when nothing changes in the room."""
+
+CLOSE_SECONDS = 5.0
+"""Seconds that the end may take."""
+
+LONGEST_LAG = 1.0
+"""Seconds of silence at most that are made up for at once when a track is found to be gone."""
+
+RINGING_OUT = 2.0
+"""Seconds for which the filter is given silence once there is no track, for echoes to fade."""
 
 AT_ONCE, BETWEEN = 0.005, 0.010
 """Seconds of work on the past that a filter put in is given at once, and then after each block."""
+
+CARRIED = 0.010
+"""Seconds of work on a block that a filter which comes in may bring."""
 
 ALIKE_STEPS = 8
 """Steps of 16 bits by which the channels of what is mono may differ, by rounding."""
@@ -51,7 +64,6 @@ APART_BLOCKS = 3
 may differ once."""
 
 _INT16_STEP = np.float32(1 / 32768)
-_log = logging.getLogger("lkexplore")
 
 
 @on_media_loop
@@ -70,10 +82,10 @@ async def live(
     # It tells of browsers only: for all others it is heard, see Live.
     channels = 2 if int(AudioTrackFeature.TF_STEREO) in map(int, features) else 1
     title = name or f"{view.identity or view.name} (filtered)"
-    outlet = await open_outlet(room, title, channels=channels, queue_ms=QUEUE_MS, timeout=timeout)
-    made = Live(room, outlet, chosen, channels)
-    kernel.watch()
-    made.follow(track, view.identity)
+    outlet = await open_outlet(room, title, channels=channels, queue_ms=0, timeout=timeout)
+    follower = Follower(room.rtc, view, timeout, ALWAYS, switches=True)
+    made = Live(room, outlet, chosen, channels, follower)
+    made.follow(track)
     return made
 
 
@@ -92,10 +104,15 @@ class Live:
 
     Notes
     -----
-    Also an async context manager. A filter that raises, puts out what is no sound, or takes
-    longer than the sound lasts is passed by until a filter is put in again: the sound goes on,
-    and the traceback is shown once. What is queued for late blocks grows when they come late and
-    shrinks when they do not, by a few milliseconds at a time, without a click.
+    Also an async context manager. It follows the person: when they mute, reload the page, change
+    the microphone or publish again, there is silence until they are back, and our track stays the
+    same one. It ends when it is closed, when the room is left or lost, or when we may not hear
+    them any more; an end that nobody asked for is told once.
+
+    A filter that raises, puts out what is no sound, or takes longer than the sound lasts is passed
+    by until a filter is put in again: the sound goes on, and the traceback is shown once. Nothing
+    is queued here: each block is sent when it is filtered, and one that comes late is evened out by
+    the jitter buffers of those who listen, as what a network holds up is.
     Taught in ``notebooks/05_live_filter.ipynb``.
 
     Examples
@@ -105,18 +122,22 @@ class Live:
     >>> await live.close()                                            # doctest: +SKIP
     """
 
-    def __init__(self, room: Room, outlet: Outlet, filter: Swap, channels: int) -> None:
+    def __init__(
+        self, room: Room, outlet: Outlet, filter: Swap, channels: int, follower: Follower
+    ) -> None:
         self.publication = outlet.publication
         self.name, self.channels = self.publication.name, channels
-        self._room, self._outlet = room, outlet
+        self._room, self._outlet, self._follower = room, outlet, follower
         self._guard = Guard(filter, channels, RATE)
-        self._cushion, self._stretch = Cushion(), Stretch(channels, RATE)
-        self._queue: asyncio.Queue[tuple[float, NDArray[np.float32]]] = asyncio.Queue(QUEUE_FRAMES)
-        self._dropped = self._apart = 0
-        self._failure, self._ending = "", False
-        self._spare = 0.0
+        self._apart = self._late = 0
         self._held: deque[float] = deque(maxlen=AVERAGED_BLOCKS)
-        self._tasks: list[asyncio.Task[None]] = []
+        self._last = np.zeros((channels, 1), np.float32)
+        self._fresh, self._sent_until = True, 0.0
+        self._feed: Feed | None = None
+        self._failure = ""
+        self._ended: Reason | None = None
+        self._ending = False
+        self._task: asyncio.Task[None] | None = None
 
     @property
     def filter(self) -> Filter:
@@ -139,71 +160,115 @@ class Live:
 
     @property
     def error(self) -> str:
-        """Why the filter is passed by, with the traceback, or why the track ended; else empty."""
+        """Why the filter is passed by, with the traceback, or why it has ended; else empty."""
         return self._failure or self._guard.error
 
     @property
+    def state(self) -> State:
+        """``"running"``, ``"waiting"`` while there is no track to filter, or ``"ended"``."""
+        if self._ended is not None or self.closed:
+            return State.ENDED
+        return State.RUNNING if self._follower.absence is None else State.WAITING
+
+    @property
+    def ended(self) -> Reason | None:
+        """Why it has ended, see :class:`lkexplore.Reason`; None while it has not."""
+        return self._ended
+
+    @property
     def closed(self) -> bool:
-        """Whether it has ended, by `close` or because the track that goes in did."""
-        return bool(self._tasks) and all(task.done() for task in self._tasks)
+        """Whether it has ended, and its track is unpublished."""
+        return self._task is not None and self._task.done()
 
     @property
     def stats(self) -> LiveStats:
         """What it has done so far."""
         times = 1000 * np.array(self._guard.times or [0.0])
         median, most, longest = np.quantile(times, [0.5, 0.99, 1.0])
-        held = np.mean(self._held or [0.0]) + self._guard.latency / RATE
+        held = float(np.mean(self._held or [0.0])) + self._guard.latency / RATE
         return LiveStats(
             blocks=self._guard.blocks,
             bypassed=self._guard.bypassed,
-            dropped=self._dropped,
-            late=self._cushion.late,
+            dropped=0,
+            late=self._late,
             process_ms=(float(median), float(most), float(longest)),
-            latency_ms=1000 * float(held),
+            latency_ms=1000 * held,
         )
 
-    def follow(self, track: rtc.Track, identity: str) -> None:
+    def follow(self, track: rtc.Track) -> None:
         """Begin; called once, on the media loop."""
-        loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._run(track, identity))]
+        self._task = asyncio.get_running_loop().create_task(self._run(track))
         self._room.lives.add(self)
 
-    async def _run(self, track: rtc.Track, identity: str) -> None:
-        sending = asyncio.create_task(self._send())
+    async def _run(self, track: rtc.Track | None) -> None:
         try:
-            with MediaUse(), Changes(self._room.rtc) as changes:
-                async with listen(track, 2, self._on_frame):
-                    while not sending.done() and self._still_there(track, identity):
-                        await changes.wait(LOOK_SECONDS)
+            with MediaUse(), self._follower:
+                while track is not None and self._goes_on:
+                    gone = await self._hear(track)
+                    track = None if gone is None else await self._wait(gone)
         finally:
-            self._ending = True
-            sending.cancel()
-            await asyncio.wait([sending], timeout=CLOSE_SECONDS)
-            self._tell(sending)
+            self._note_end()
             await self._outlet.close()
             self._room.lives.discard(self)
 
-    def _tell(self, sending: asyncio.Task[None]) -> None:
-        """Log why nothing more could be sent, unless it was to end."""
-        if not sending.done() or sending.cancelled() or self._room.closed:
-            return
-        error = sending.exception()
-        self._failure = f"nothing more can be sent: {type(error).__name__}: {error}"
-        _log.error("the live filter %r has ended: %s", self.name, self._failure)
+    @property
+    def _goes_on(self) -> bool:
+        return not (self._ending or self._room.closed or self._outlet.failure)
 
-    def _still_there(self, track: rtc.Track, identity: str) -> bool:
-        if self._room.closed:
-            return False
-        owners = [p for p in everyone(self._room.rtc) if p.identity == identity]
-        return not identity or any(
-            publication.track is track
-            for owner in owners
-            for publication in owner.track_publications.values()
-        )
+    async def _hear(self, track: rtc.Track) -> Reason | None:
+        """Filter a track until it is gone; return why it is, None if nothing is to go on."""
+        follower = self._follower
+        follower.begin(track)
+        self._fresh = True
+        async with listen(track, 2, self._on_frame, frame_ms=FRAME_MS) as self._feed:
+            while (gone := follower.gone()) is None and self._goes_on:
+                await follower.wait(LOOK_SECONDS)
+        return gone
+
+    def _note_end(self) -> None:
+        """Note why it ends, and tell it unless that was asked for."""
+        error = self._outlet.failure
+        if self._ending:
+            self._ended = Reason.STOPPED
+        elif error is not None and not self._room.closed:
+            self._ended = Reason.FAILED
+            self._failure = f"nothing more can be sent: {type(error).__name__}: {error}"
+        else:
+            self._ended = self._follower.ended or Reason.DISCONNECTED
+            self._failure = f"{describe(self._follower.view)} {self._ended.words}"
+        if self._failure:
+            tell_end(self.name, self._failure)
+
+    async def _wait(self, gone: Reason) -> rtc.Track | None:
+        """Send silence until there is a track again; return it, None if there will be none."""
+        silence = asyncio.create_task(self._send_silence())
+        try:
+            return await self._follower.again(gone, lambda _absence: self._goes_on)
+        finally:
+            silence.cancel()
+
+    async def _send_silence(self) -> None:
+        """Go on by the clock, so that who listens keeps time: what is missing is not late."""
+        began, length = time.monotonic(), RATE * FRAME_MS // 1000
+        block = np.zeros((self.channels, length), np.float32)
+        # What is cut off would click.
+        block += self._last * fade_in(length)[::-1].astype(np.float32)
+        self._sent_until = max(self._sent_until, began - LONGEST_LAG)
+        while True:
+            now = time.monotonic()
+            while self._sent_until < now:
+                # Echoes fade for a while; then there is nothing to filter.
+                ringing = now - began < RINGING_OUT
+                self._outlet.push(self._guard.process(block) if ringing else block)
+                self._sent_until += FRAME_MS / 1000
+                block = np.zeros_like(block)
+            await asyncio.sleep(self._sent_until - now)
 
     def _on_frame(self, frame: rtc.AudioFrame) -> None:
-        """Filter one block, on the media thread, and queue what comes out."""
-        came = time.monotonic()
+        """Filter one block, on the media thread, and send what comes out."""
+        feed = self._feed
+        if feed is None or self._ending:
+            return
         raw = np.frombuffer(frame.data, np.int16).reshape(-1, 2)
         if self.channels == 1:
             self._apart = self._apart + 1 if _differ(raw[:, 0], raw[:, 1]) else 0
@@ -212,54 +277,31 @@ class Live:
                 self._guard.widen()
         wanted = raw[:, : self.channels].T
         block = np.multiply(wanted, _INT16_STEP, dtype=np.float32, order="C")
-        out = self._guard.process(block)
-        try:
-            self._queue.put_nowait((came, out))
-        except asyncio.QueueFull:
-            self._dropped += 1
-
-    async def _send(self) -> None:
-        """Keep the track fed: what is queued is the cushion for blocks that come late."""
-        _, block = await self._queue.get()
-        silence = np.zeros((len(block), round(FIRST_CUSHION * RATE)), np.float32)
-        await self._outlet.send_float(np.concatenate((silence, block), axis=1))
-        while True:
-            came, block = await self._queue.get()
-            now = time.monotonic()
-            queued = self._outlet.queued_seconds
-            self._held.append(now - came + queued)
-            if len(block) > self._stretch.channels:
-                self._stretch.widen()
-            coming = self._guard.coming_load * FRAME_MS / 1000
-            step = self._cushion.note(queued, now, kernel.busy_for(now), coming)
-            length = block.shape[1]
-            if step == "lengthen":
-                block = self._stretch.lengthen(block)
-            elif step == "shorten":
-                shorter = self._stretch.shorten(block)
-                if shorter.shape[1] < block.shape[1]:
-                    self._cushion.shortened(now)
-                block = shorter
-            else:
-                block = self._stretch.keep(block)
-            await self._outlet.send_float(block)
-            self._spare = queued + (block.shape[1] - length) / RATE
-            self._prepare(BETWEEN)
+        if self._fresh:
+            self._fresh = False
+            block *= fade_in(block.shape[1]).astype(np.float32)
+        self._last = block[:, -1:]
+        self._outlet.push(self._guard.process(block))
+        self._sent_until = feed.frame_time + FRAME_MS / 1000
+        late = time.monotonic() - self._sent_until
+        self._held.append(late)
+        self._late += late > LATE
+        self._prepare(BETWEEN)
+        if self._outlet.failure is not None:
+            self._follower.poke()
 
     def _prepare(self, seconds: float) -> None:
         """Work on a filter that comes while there is time, on the media thread."""
-        carried = self._cushion.carries(self._spare)
-        self._guard.prepare(seconds, carried * 1000 / FRAME_MS)
+        self._guard.prepare(seconds, CARRIED * 1000 / FRAME_MS)
 
     @on_media_loop
     async def close(self) -> None:
         """End it: the filtered track is unpublished. Closing again does nothing."""
-        if not self._ending:
-            self._ending = True
-            for task in self._tasks:
-                task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=CLOSE_SECONDS)
+        if self._task is not None:
+            if not self._ending:
+                self._ending = True
+                self._task.cancel()
+            await asyncio.wait([self._task], timeout=CLOSE_SECONDS)
 
     async def __aenter__(self) -> Live:
         return self
@@ -268,11 +310,11 @@ class Live:
         await self.close()
 
     def __repr__(self) -> str:
-        on = "passed by" if self.error else "bypassed" if self.bypass else "running"
-        state = "closed" if self.closed else on
-        return f"<Live {self.name!r} through {self.filter!r}, {state}>"
+        return f"<Live {self.name!r} through {self.filter!r}, {words_of(self)}>"
 
 
 def _differ(left: NDArray[np.int16], right: NDArray[np.int16]) -> bool:
+    if (left == right).all():
+        return False
     apart = np.subtract(left, right, dtype=np.int32)
     return bool(apart.max() > ALIKE_STEPS or apart.min() < -ALIKE_STEPS)

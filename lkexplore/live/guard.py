@@ -34,17 +34,20 @@ class _Spent:
 
     def __init__(self) -> None:
         self._each: deque[tuple[float, float]] = deque()
-        self._total = np.zeros(2)
+        self._spent = self._lasted = 0.0
 
     def share(self, spent: float, lasts: float) -> float:
         """Count one block more, and return the share; 0 until it is known."""
         self._each.append((spent, lasts))
-        self._total += spent, lasts
-        if self._total[1] < BUDGET_SECONDS:
+        self._spent += spent
+        self._lasted += lasts
+        if self._lasted < BUDGET_SECONDS:
             return 0.0
-        share = self._total[0] / self._total[1]
-        self._total -= self._each.popleft()
-        return float(share)
+        share = self._spent / self._lasted
+        oldest = self._each.popleft()
+        self._spent -= oldest[0]
+        self._lasted -= oldest[1]
+        return share
 
 
 class Guard:
@@ -233,6 +236,5 @@ def _wide(block: Samples, channels: int) -> Samples:
 def _is_finite(block: Samples) -> bool:
     # Any NaN or infinity makes the sum of squares so, and that is quicker than to look at each.
     flat = block.ravel()
-    with np.errstate(all="ignore"):
-        power = float(flat.dot(flat))
+    power = float(flat.dot(flat))
     return math.isfinite(power) or bool(np.isfinite(block).all())

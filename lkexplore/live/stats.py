@@ -18,15 +18,16 @@ class LiveStats:
     bypassed : int
         Of those, passed on as they were: the filter failed on them, is too slow, or is off.
     dropped : int
-        Of those, lost because the room took no more (or because a newer picture had come).
+        Of those, lost: pictures in whose place a newer one came. No sound is lost.
     late : int
-        Blocks that came when nothing was left to send: a hole was heard.
+        Blocks that were sent more than 20 ms after their time, as a busy computer may do: listeners
+        even that out with larger jitter buffers, once they have heard it.
     process_ms : tuple of float
         Milliseconds that the filter took for a block: median, 99th percentile, and longest, of
         the last 3000.
     latency_ms : float
-        Milliseconds that the sound is held here, from the stream to the network: the filter's own
-        latency, its work, and what waits to be sent, averaged over the last second.
+        Milliseconds that the sound is held here, from when it was due to when it is sent: the
+        filter's own latency, its work, and what held them up, averaged over the last second.
 
     Notes
     -----

@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from livekit import rtc
 
+from ..capture.following import ALWAYS, describe
 from ..errors import LkExploreError, TrackNotFound
 from ..finding import find_track
 from ..loop import on_media_loop
+from ..reasons import Reason
 from ..tracks import Source, Track
 from ..video.outlet import VideoOutlet, open_video_outlet
 from ..video.picture import Picture, yuv_of
-from ..video.watching import Watch, describe
+from ..video.watching import Watch
 from .pictures import PictureFilter, Worker
+from .state import State, tell_end, words_of
 from .stats import LiveStats
 
 if TYPE_CHECKING:
@@ -62,9 +65,7 @@ async def live_video(
     try:
         first = await watch.next(timeout + 1.0)
         if first is None:
-            raise TrackNotFound(
-                f"{describe(view)} {watch.reason or 'went silent'} before it showed a picture"
-            )
+            raise TrackNotFound(f"{describe(view)} {watch.why.words} before it showed a picture")
         title = name or f"{view.identity or view.name} (filtered)"
         size = _full_size(view, first)
         outlet = await open_video_outlet(room, title, size=size, fps=MOST_FPS, timeout=timeout)
@@ -87,7 +88,7 @@ class _Newest(Watch):
 
     def __init__(self, room: rtc.Room, view: Track, track: rtc.Track, timeout: float) -> None:
         self.came = time.monotonic()
-        super().__init__(room, view, track, timeout, keep=1)
+        super().__init__(room, view, track, timeout, keep=1, patience=ALWAYS)
 
     def _take(self, event: rtc.VideoFrameEvent) -> None:
         self.came = time.monotonic()
@@ -106,7 +107,12 @@ class LiveVideo:
 
     Notes
     -----
-    Also an async context manager. The function runs on a thread of its own, one picture at a
+    Also an async context manager. It follows the person: when they mute, reload the page or publish
+    again, the last picture stands until they are back, and our track stays the same one. It ends
+    when it is closed, when the room is left or lost, or when we may not see them any more; an end
+    that nobody asked for is told once.
+
+    The function runs on a thread of its own, one picture at a
     time; while it is busy newer pictures take the place of older ones, which are counted as
     dropped. One that raises, returns what is no picture, or hangs for 5 s is passed by until a
     function is put in again: the pictures go on as they are, and the traceback is shown once.
@@ -124,6 +130,8 @@ class LiveVideo:
         self.name = self.publication.name
         self._room, self._watch, self._outlet, self._worker = room, watch, outlet, worker
         self._bypass = self._ending = False
+        self._failure = ""
+        self._ended: Reason | None = None
         self._taken = self._bypassed = 0
         self._times: deque[float] = deque(maxlen=KEPT_TIMES)
         self._held: deque[float] = deque(maxlen=AVERAGED_PICTURES)
@@ -150,12 +158,24 @@ class LiveVideo:
 
     @property
     def error(self) -> str:
-        """Why the function is passed by, with the traceback; empty while all is well."""
-        return self._worker.error
+        """Why the function is passed by, with the traceback, or why it has ended; else empty."""
+        return self._failure or self._worker.error
+
+    @property
+    def state(self) -> State:
+        """``"running"``, ``"waiting"`` while there is no track to see, or ``"ended"``."""
+        if self._ended is not None or self.closed:
+            return State.ENDED
+        return State.WAITING if self._watch.waiting else State.RUNNING
+
+    @property
+    def ended(self) -> Reason | None:
+        """Why it has ended, see :class:`lkexplore.Reason`; None while it has not."""
+        return self._ended
 
     @property
     def closed(self) -> bool:
-        """Whether it has ended, by `close` or because the track that goes in did."""
+        """Whether it has ended, and its track is unpublished."""
         return self._task is not None and self._task.done()
 
     @property
@@ -189,11 +209,25 @@ class LiveVideo:
                 elif self._watch.ended:
                     break
                 picture = await self._watch.next(LOOK_SECONDS)
+        except LkExploreError as error:
+            self._failure = str(error)
         finally:
-            self._ending = True
+            self._note_end()
             self._worker.end()
             self._room.lives.discard(self)
             await asyncio.gather(self._watch.close(), self._outlet.close())
+
+    def _note_end(self) -> None:
+        """Note why it ends, and tell it unless that was asked for."""
+        if self._ending:
+            self._ended = Reason.STOPPED
+            return
+        if self._failure:
+            self._ended = Reason.FAILED
+        else:
+            self._ended = self._watch.reason or Reason.DISCONNECTED
+            self._failure = f"{describe(self._watch.view)} {self._ended.words}"
+        tell_end(self.name, self._failure)
 
     async def _pass_on(self, picture: Picture) -> None:
         """Show one picture: what the function makes of it, or as it is."""
@@ -254,9 +288,7 @@ class LiveVideo:
         await self.close()
 
     def __repr__(self) -> str:
-        on = "passed by" if self.error else "bypassed" if self.bypass else "running"
-        state = "closed" if self.closed else on
-        return f"<LiveVideo {self.name!r} through {_name(self.filter)}, {state}>"
+        return f"<LiveVideo {self.name!r} through {_name(self.filter)}, {words_of(self)}>"
 
 
 def _as_it_is(picture: Picture) -> rtc.VideoFrame:

@@ -171,33 +171,91 @@ async def test_it_goes_on_while_the_caller_is_busy(join, send):
     assert concealed < 0.5, waiting.longest
 
 
-async def test_it_ends_when_asked_and_when_its_source_does(join, send):
+async def test_it_ends_when_asked_and_not_when_its_source_does(join, send, caplog):
     bot = await send(two_tones())
     room = await join("me")
     first = await room.live("alice", lk.filters.gain(0), name="first")
     second = await room.live("alice", lk.filters.gain(0), name="second")
+    assert (second.state, second.ended) == ("running", None)
     await first.close()
     assert first.closed
+    assert (first.state, first.ended, first.error) == ("ended", lk.Reason.STOPPED, "")
     assert [track.name for track in room.me.tracks] == ["second"]
     await bot.close()
-    for _ in range(50):
-        if second.closed:
-            break
-        await asyncio.sleep(0.1)
-    assert second.closed
-    assert not room.me.tracks
+    assert await eventually(lambda: second.state == "waiting")
+    await asyncio.sleep(3.0)
+    assert (second.state, second.ended, second.closed) == ("waiting", None, False)
+    assert "waiting" in repr(second)
+    assert [track.name for track in room.me.tracks] == ["second"]
+    assert "has ended" not in caplog.text
 
 
-async def test_a_source_that_comes_back_can_be_filtered_again(join, send):
+@pytest.mark.parametrize("how", ["reload", "unpublish", "another name"])
+async def test_it_follows_a_person(join, send, how):
+    """Silence while they are away, then the new track, on the same track of ours."""
+    bot = await send(Recording(0.5 * sine(440, 1.0), RATE, name="tone"), microphone=True)
+    room, ear = await join("me"), await join("ear")
+    live = await room.live("alice", lk.filters.gain(0))
+    ours = live.publication.sid
+    assert await eventually(lambda: live.stats.blocks > 100)
+    listening = asyncio.create_task(ear.record("me", 8))
+    await asyncio.sleep(1.5)
+    again = Recording(0.5 * sine(660, 20.0), RATE, name="tone")
+    if how == "reload":
+        await bot.close()
+    else:
+        await bot.playback.stop()
+    assert await eventually(lambda: live.state == "waiting", 3)
+    await asyncio.sleep(1.0)
+    if how == "reload":
+        await send(again, microphone=True)
+    else:
+        name = "tone" if how == "unpublish" else "other"
+        await bot.room.publish(again, name=name, microphone=True, wait=False)
+    assert await eventually(lambda: live.state == "running", 5)
+    heard = await listening
+    assert live.publication.sid == ours
+    assert live.error == ""
+    assert not heard.gaps
+    away = quiet_stretch(heard)
+    assert 0.8 < away[1] - away[0] < 4
+    assert not heard[away[0] + 0.2 : away[1] - 0.05].rms_dbfs > -60
+    assert lk.measure.tone_hz(heard[: away[0] - 0.1]) == pytest.approx(440, abs=1)
+    assert lk.measure.tone_hz(heard[away[1] + 0.5 :]) == pytest.approx(660, abs=2)
+
+
+def quiet_stretch(sound):
+    """Return where the longest silence is, in seconds."""
+    samples = np.abs(sound.samples[0])
+    loud = np.flatnonzero(samples[: samples.size // 480 * 480].reshape(-1, 480).max(axis=1) > 0.01)
+    longest = int(np.argmax(np.diff(loud)))
+    return (loud[longest] + 1) / 100, loud[longest + 1] / 100
+
+
+async def test_an_end_that_nobody_asked_for_is_told_once(join, send, caplog):
+    await send(two_tones())
+    room = await join("me")
+    live = await room.live("alice", lk.filters.gain(0), name="cut off")
+    assert await eventually(lambda: live.stats.blocks > 20)
+    await lk.loop.on_media_loop(room.rtc.disconnect)()
+    assert await eventually(lambda: live.closed)
+    assert (live.state, live.ended) == ("ended", "disconnected")
+    told = [r.getMessage() for r in caplog.records if "has ended" in r.getMessage()]
+    assert told == [f"the live filter 'cut off' has ended: {live.error}"]
+    assert "was lost with our connection" in live.error
+
+
+async def test_a_source_that_comes_back_is_filtered_again(join, send):
     bot = await send(two_tones())
     room, ear = await join("me"), await join("ear")
     first = await room.live("alice", lk.filters.lowpass(1000, order=6))
     await bot.playback.stop()
-    assert await eventually(lambda: first.closed)
+    assert await eventually(lambda: first.state == "waiting")
+    first.filter = lk.filters.highpass(1500, order=6)
     again = Recording(np.tile(two_tones().samples, 20), RATE)
-    await bot.room.publish(again, wait=False)
-    second = await room.live("alice", lk.filters.highpass(1500, order=6))
-    assert await eventually(lambda: second.stats.blocks > 200)
+    await bot.room.publish(again, name=bot.playback.name, wait=False)
+    blocks = first.stats.blocks
+    assert await eventually(lambda: first.stats.blocks > blocks + 100)
     heard = await ear.record("me", 1)
     assert level(heard, 3000) - level(heard, 440) > 40
 

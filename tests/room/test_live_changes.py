@@ -19,15 +19,15 @@ class Leaving:
 
     def __init__(self, live):
         self.live, self.peaks = live, []
-        self._send_float = live._outlet.send_float
-        live._outlet.send_float = self._noted
+        self._push = live._outlet.push
+        live._outlet.push = self._noted
 
-    async def _noted(self, block):
-        leaves = time.monotonic() + self.live._outlet.queued_seconds
+    def _noted(self, block):
+        leaves = time.monotonic()
         first = block[0, : block.shape[1] // 48 * 48]
         peaks = np.abs(first).reshape(-1, 48).max(axis=1)
         self.peaks += [(leaves + (n + 1) / 1000, peak) for n, peak in enumerate(peaks)]
-        await self._send_float(block)
+        self._push(block)
 
     async def after(self, change, before, after):
         """Return how long a change of level took until 1 dB of it had left, and 90 %."""

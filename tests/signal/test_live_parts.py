@@ -11,7 +11,6 @@ import pytest
 from lkexplore.filters import Filter, gain, lowpass, pan
 from lkexplore.filters.swap import Swap
 from lkexplore.live.guard import Guard
-from lkexplore.live.stretch import Stretch
 
 RATE, BLOCK = 48_000, 480
 
@@ -36,42 +35,6 @@ def beside(sound: np.ndarray, hz: float = 1000.0, start: float = 0.0, end: float
     rest = np.fft.irfft(np.where(inside, 0, spectrum), x.size)
     part = slice(round(start * RATE), None if end is None else round(end * RATE))
     return float(10 * np.log10(np.mean(rest[part] ** 2) / np.mean(x**2)))
-
-
-@pytest.mark.parametrize("hz", [120, 440, 1000])
-def test_a_tone_stretched_again_and_again_stays_one(hz):
-    stretch, sound = Stretch(1, RATE), sine(hz, 4)
-    steps = {10: stretch.lengthen, 30: stretch.shorten}
-    out = np.concatenate(
-        [steps.get(n % 40, stretch.keep)(block) for n, block in enumerate(blocks(sound))], axis=1
-    )
-    assert np.abs(np.diff(out)).max() < 1.1 * np.abs(np.diff(sound)).max()
-    assert beside(out[:, RATE : 2 * RATE], hz) < -45
-
-
-def test_silence_can_be_stretched():
-    stretch, block = Stretch(2, RATE), np.zeros((2, BLOCK), np.float32)
-    longer, shorter = stretch.lengthen(block), stretch.shorten(block)
-    assert longer.shape[1] > BLOCK > shorter.shape[1]
-    assert not longer.any()
-
-
-def test_noise_is_shortened_only_after_a_while():
-    stretch = Stretch(1, RATE)
-    noise = np.random.default_rng(1).standard_normal((100, 1, BLOCK)).astype("f4")
-    lengths = [stretch.shorten(block).shape[1] for block in noise]
-    first = next(n for n, length in enumerate(lengths) if length < BLOCK)
-    assert 10 < first < 100
-    assert lengths[first + 1] == BLOCK
-
-
-def test_what_is_put_in_is_short_where_that_will_do():
-    """A 1 kHz tone repeats itself at once; one of 60 Hz takes a whole period."""
-    for hz, most in ((1000, 0.0101), (60, 0.0171)):
-        stretch = Stretch(1, RATE)
-        for block in blocks(sine(hz, 0.1)):
-            stretch.keep(block)
-        assert stretch.lengthen(sine(hz, 0.01)).shape[1] - BLOCK <= most * RATE
 
 
 class Failing(Filter):
@@ -190,15 +153,13 @@ def test_another_filter_and_a_parameter_act_within_a_fade(how):
 
 
 def test_one_channel_becomes_two_where_they_begin_to_differ():
-    guard, stretch, sound = Guard(Swap(gain(-6)), 1, RATE), Stretch(1, RATE), sine(1000, 0.1)
+    guard, sound = Guard(Swap(gain(-6)), 1, RATE), sine(1000, 0.1)
     for block in blocks(sound):
-        stretch.keep(guard.process(block))
+        guard.process(block)
     guard.widen()
-    stretch.widen()
     both = np.concatenate((sound, -sound))
     out = np.concatenate([guard.process(block) for block in blocks(both)], axis=1)
     np.testing.assert_allclose(out, 0.501187 * both, atol=1e-4)
-    assert stretch.lengthen(both[:, :BLOCK]).shape[0] == 2
 
 
 def test_a_filter_that_makes_two_channels_of_one_is_heard_in_two():
