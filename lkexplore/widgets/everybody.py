@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
 from livekit import rtc
 
 from ..capture.feed import listen
+from ..capture.following import GRACE, Follower
 from ..errors import TrackNotFound
 from ..finding import Changes
+from ..reasons import Reason
 from ..tracks import Track, kind_of, track_view
 
 __all__ = ["Everybody", "Hearing"]
@@ -19,7 +22,10 @@ __all__ = ["Everybody", "Hearing"]
 _log = logging.getLogger("lkexplore")
 
 LOOK_SECONDS = 0.5
+"""Seconds between two looks for tracks, when nothing changes in the room."""
+
 END_SECONDS = 2.0
+"""Seconds that letting go of the tracks may take."""
 
 QUIET_LOOKS = 20
 """A track by itself has ended when so many looks have found nothing; a muted one gives silence."""
@@ -31,12 +37,18 @@ class Hearing(Protocol):
     def on_frame(self, frame: rtc.AudioFrame) -> None:
         """Take note of a frame, on the media loop."""
 
+    def missing(self, seconds: float) -> None:
+        """Take note that there was no track for so long."""
+
 
 H = TypeVar("H", bound=Hearing)
 
 
 class Everybody(Generic[H]):
     """Has something hear each audio track that is there.
+
+    A person is followed: who reloads the page, or publishes again, within two seconds is heard by
+    the same as before.
 
     Parameters
     ----------
@@ -52,8 +64,8 @@ class Everybody(Generic[H]):
     Attributes
     ----------
     hearing : dict of str
-        What hears each track, by the track's sid.
-    ended : str
+        What hears each track, by the track's first sid.
+    ended : Reason or None
         Why nothing more is heard, once `follow` has found out.
 
     Raises
@@ -67,9 +79,10 @@ class Everybody(Generic[H]):
     ) -> None:
         self._room, self._only = _taken_apart(source)
         self._identity, self._make, self._most = identity, make, most
-        self._tasks: dict[str, tuple[rtc.Track, asyncio.Task[None]]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._followers: dict[str, Follower] = {}
         self.hearing: dict[str, H] = {}
-        self.ended = ""
+        self.ended: Reason | None = None
         # One of the SDK's rooms may not have been joined yet.
         self._joined = not isinstance(source, rtc.Room)
         self._frames = self._frames_seen = self._quiet_looks = 0
@@ -81,11 +94,11 @@ class Everybody(Generic[H]):
         """
         with Changes(self._room) as changes:
             try:
-                while not (ended := self._ended()):
+                while (ended := self._ended()) is None:
                     self._compare()
                     await changes.wait(LOOK_SECONDS)
             finally:
-                tasks = [task for _, task in self._tasks.values()]
+                tasks = list(self._tasks.values())
                 self._tasks.clear()
                 for task in tasks:
                     task.cancel()
@@ -93,35 +106,53 @@ class Everybody(Generic[H]):
                     await asyncio.wait(tasks, timeout=END_SECONDS)
         self.ended = ended
 
-    def _ended(self) -> str:
-        """Return why there is nothing more to follow, '' while there is."""
+    def _ended(self) -> Reason | None:
+        """Return why there is nothing more to follow, None while there is."""
         if self._room is not None:
             connected = self._room.isconnected()
             self._joined = self._joined or connected
-            return "the room was left" if self._joined and not connected else ""
+            return Reason.DISCONNECTED if self._joined and not connected else None
         view = None if self._only is None else self._only[1]
         if view is not None and view.publication is not None and view.rtc is None:
-            return "the track has ended"
+            return Reason.UNPUBLISHED
         # Of a room that was left, or a track without its publication, only that tells.
         came, self._frames_seen = self._frames != self._frames_seen, self._frames
         self._quiet_looks = 0 if came or not self._frames else self._quiet_looks + 1
-        return "the track has ended" if self._quiet_looks >= QUIET_LOOKS else ""
+        return Reason.SILENT if self._quiet_looks >= QUIET_LOOKS else None
 
     def _compare(self) -> None:
-        there = {view.sid: (track, view) for track, view in self._tracks()}
-        for sid in [sid for sid in self.hearing if sid not in there]:
-            del self.hearing[sid]
-            self._tasks.pop(sid)[1].cancel()
-        for sid, (track, view) in there.items():
-            if sid not in self.hearing and len(self.hearing) < self._most:
-                self.hearing[sid] = self._make(view)
-            elif sid not in self.hearing or self._tasks[sid][0] is track:
+        for track, view in self._tracks():
+            followers = list(self._followers.values())
+            if any(one.view.sid == view.sid or one.would_take(view) for one in followers):
                 continue
-            else:
-                # After a reconnection the same track is another object.
-                self._tasks[sid][1].cancel()
-            self._tasks[sid] = track, asyncio.create_task(self._listen(track, self.hearing[sid]))
-            self._tasks[sid][1].add_done_callback(_tell)
+            if view.sid not in self.hearing:
+                if len(self.hearing) >= self._most:
+                    continue
+                self.hearing[view.sid] = self._make(view)
+            self._followers[view.sid] = Follower(self._room, view, GRACE)
+            self._tasks[view.sid] = asyncio.create_task(self._follow(view.sid, track))
+            self._tasks[view.sid].add_done_callback(_tell)
+
+    async def _follow(self, sid: str, track: rtc.Track | None) -> None:
+        """Have one track heard until it is gone for good; what was heard last stays to the end."""
+        hearing = self.hearing[sid]
+        with self._followers[sid] as follower:
+            while track is not None:
+                follower.begin(track)
+                gone = await self._listen(track, hearing, follower)
+                since = time.monotonic()
+
+                def missing(_absence: Reason) -> bool:
+                    nonlocal since
+                    now = time.monotonic()
+                    hearing.missing(now - since)
+                    since = now
+                    return True
+
+                track = await follower.again(gone, missing)
+        del self._followers[sid], self._tasks[sid]
+        if self._room is not None and follower.ended is not Reason.DISCONNECTED:
+            del self.hearing[sid]
 
     def _tracks(self) -> list[tuple[rtc.Track, Track]]:
         if self._room is None:
@@ -137,13 +168,18 @@ class Everybody(Generic[H]):
             if publication.track is not None and kind_of(publication) == "audio"
         ]
 
-    async def _listen(self, track: rtc.Track, hearing: Hearing) -> None:
+    async def _listen(self, track: rtc.Track, hearing: Hearing, follower: Follower) -> Reason:
         def on_frame(frame: rtc.AudioFrame) -> None:
             self._frames += 1
             hearing.on_frame(frame)
 
         async with listen(track, 2, on_frame):
-            await asyncio.Event().wait()
+            while (gone := follower.gone()) is None:
+                if self._room is None and follower.view.rtc not in (None, track):
+                    # After a reconnection the same track is another object.
+                    return Reason.RECONNECTING
+                await follower.wait(LOOK_SECONDS)
+        return gone
 
 
 def _tell(done: asyncio.Task[None]) -> None:

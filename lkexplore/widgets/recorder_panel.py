@@ -154,7 +154,7 @@ class RecorderPanel(WithPicture, ipywidgets.VBox):  # type: ignore[misc]
             going = self.session is not None
             self._record.description = "Stop" if going else "Record"
             self._record.icon = "stop" if going else "circle"
-            self._record.disabled = bool(self._everybody.ended)
+            self._record.disabled = self._everybody.ended is not None
 
     async def _keep(self, session: RecordingSession) -> None:
         await session.ended()
@@ -223,6 +223,9 @@ class _Level:
         """Take note of a frame, on the media loop."""
         samples = np.frombuffer(frame.data, np.int16)
         self._peak = max(self._peak, int(samples.max()), -int(samples.min()))
+
+    def missing(self, seconds: float) -> None:
+        """Take note that there was no track for so long."""
 
     def taken(self) -> float:
         """Return the peak since the last call, in dBFS."""

@@ -15,6 +15,7 @@ from livekit import rtc
 from ..errors import SoundError
 from ..live.busy import kernel
 from ..loop import MediaUse, media_loop
+from ..reasons import Reason
 from ..recording import Recording
 from ..tracks import Track
 from .background import in_background
@@ -126,9 +127,17 @@ class Scope(WithPicture, anywidget.AnyWidget):
     def __repr__(self) -> str:
         if self._running is None:
             return "Scope()"
-        ended = self._everybody.ended or ("closed" if self._running.done() else "")
+        ended = self._end or ("closed" if self._running.done() else "")
         heard = ", ".join(labels(dict(self._everybody.hearing)).values()) or "nobody"
         return f"Scope({'it showed' if ended else 'it shows'} {heard}{ended and f': {ended}'})"
+
+    @property
+    def _end(self) -> str:
+        """Why it shows nothing more; empty while it does."""
+        ended = self._everybody.ended
+        if ended is Reason.DISCONNECTED:
+            return "the room was left"
+        return "the track has ended" if ended is not None else ""
 
     def picture(self) -> Figure:
         """Return what the picture shows now, as a figure that a saved notebook keeps."""
@@ -189,7 +198,7 @@ class Scope(WithPicture, anywidget.AnyWidget):
             self._use.end()
 
     def _send_end(self) -> None:
-        self.send({"ended": f"{self._everybody.ended}: the picture shows what was heard last"})
+        self.send({"ended": f"{self._end}: the picture shows what was heard last"})
 
     async def _draw(self) -> None:
         """Send what is new, thirty times a second, while somebody looks."""

@@ -82,7 +82,13 @@ class Lane:
     def on_frame(self, frame: rtc.AudioFrame) -> None:
         """Take note of a frame, on the media loop."""
         raw = np.frombuffer(frame.data, np.int16).reshape(-1, frame.num_channels)
-        samples = np.repeat(raw, 2, axis=1) if raw.shape[1] == 1 else raw.copy()
+        self._add(np.repeat(raw, 2, axis=1) if raw.shape[1] == 1 else raw.copy())
+
+    def missing(self, seconds: float) -> None:
+        """Take note that there was no track for so long: it is shown as silence."""
+        self._add(np.zeros((round(seconds * STREAM_RATE), 2), np.int16))
+
+    def _add(self, samples: NDArray[np.int16]) -> None:
         self._new.append(samples)
         self._recent.append(samples)
         self._held += len(samples)
