@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 from capture_children import Row, server
 from capture_cost import costs, flat, memory
-from capture_truth import alignment, bad_network, fidelity, gaps, kills
+from capture_truth import agreement, alignment, bad_network, fidelity, gaps, kills
 
 SLOW = frozenset({"loss", "memory", "disk"})
 """What a quick run leaves out."""
@@ -67,10 +67,12 @@ def parts(quick: bool) -> dict[str, list[tuple[str, Callable[[], list[Row]]]]]:
         for count in counts
     ]
     length, apart, mutes, killed, lost = (5, 5, 1, 1, 5) if quick else (60, 30, 4, 6, 30)
+    agreed = 1 if quick else 6
     return {
         "import": [("Importing", imports)],
         "tone": [("A tone through the room", lambda: asyncio.run(fidelity(where, length)))],
         "clock": [("One clock", lambda: asyncio.run(alignment(where, apart)))],
+        "agree": [("record, record_all, record_av", lambda: asyncio.run(agreement(where, agreed)))],
         "gaps": [("Gaps", lambda: asyncio.run(gaps(where, mutes)))],
         "loss": [("A bad network", lambda: asyncio.run(bad_network(where, lost)))],
         "kill": [("Killed while recording to disk", lambda: asyncio.run(kills(where, killed)))],

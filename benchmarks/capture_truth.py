@@ -20,7 +20,7 @@ import numpy as np
 import soundfile
 from capture_children import RATE, Child, Row, Where, child, joined, orders, says
 from livekit import rtc
-from scipy.signal import correlate
+from scipy.signal import correlate, find_peaks
 
 import lkexplore as lk
 from lkexplore.errors import LkExploreError
@@ -186,6 +186,69 @@ def click_times(recording: lk.Recording) -> np.ndarray:
         clear = window.max() > 8 * np.median(match) and window.max() > 0.5 * np.sum(CLICK**2) / 2
         times.append(start + (max(first, 0) + window.argmax()) / RATE if clear else np.nan)
     return np.array(times)
+
+
+# One clock for everything that records.
+
+
+@child
+async def show_and_click(where: Where, room: str) -> None:
+    """Show pictures and click twice a second, in one participant."""
+    sound = np.zeros(RATE, np.float32)
+    sound[: len(CLICK)] = CLICK
+    sound[HALF : HALF + len(CLICK)] = -CLICK
+    async with await lk.bots.play_video(
+        room, "test pattern", "alice", sound=(sound, RATE), **where
+    ):
+        says("here")
+        async for _ in orders():
+            pass
+
+
+async def agreement(where: Where, rounds: int, seconds: float = 12.0) -> list[Row]:
+    """Record the same clicks by `record`, `record_all` and `record_av`; compare their times."""
+    apart: list[float] = []
+    room_name = "benchmark-agreement"
+    with Child(where, "show_and_click", room_name), tempfile.TemporaryDirectory() as folder:
+        for number in range(rounds):
+            async with lk.connect(room_name, identity=f"ears-{number}", **where) as room:
+                await asyncio.sleep(SETTLING)
+                path = Path(folder) / f"{number}.mp4"
+                one, everyone, film = await asyncio.gather(
+                    room.record("alice", seconds),
+                    room.record_all(seconds),
+                    room.record_av("alice", seconds, path=path),
+                )
+            sound = film.load_sound()
+            sounds = [
+                (one.samples[0], one.started_monotonic),
+                (everyone["alice"].samples[0], everyone["alice"].started_monotonic),
+                (sound.samples.mean(0), film.started_monotonic),
+            ]
+            apart += differences([peaks(*each) for each in sounds])
+    middle, worst = float(np.median(apart)), float(np.max(apart))
+    return [
+        Row("clicks found by all three", f"{len(apart)}"),
+        Row("one click in three recordings, median ms", f"{middle:.1f}", "≤ 5", middle <= 5),
+        Row("one click in three recordings, worst ms", f"{worst:.1f}"),
+    ]
+
+
+def peaks(samples: np.ndarray, started: float) -> np.ndarray:
+    """Return the monotonic times of all clicks."""
+    match = np.abs(correlate(samples, CLICK, "valid"))
+    places, _ = find_peaks(match, height=0.4 * match.max(), distance=RATE // 4)
+    return started + places / RATE
+
+
+def differences(times: list[np.ndarray]) -> list[float]:
+    """Return by how many milliseconds each click lies apart in several recordings."""
+    found = []
+    for moment in times[0]:
+        near = [each[np.argmin(np.abs(each - moment))] for each in times]
+        if np.ptp(near) < HALF / RATE / 2:
+            found.append(1000 * float(np.ptp(near)))
+    return found
 
 
 # Gaps.
