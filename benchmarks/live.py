@@ -4,8 +4,9 @@ That loop subscribes to a track and gives every frame of its stream, 10 ms as th
 source of its own; a live filter takes 20 ms at a time. Run it as ``python benchmarks/live.py``
 (about six minutes), or with ``--quick`` (about 90 seconds, and rougher). It uses the room server
 named by LKEXPLORE_TEST_URL, LKEXPLORE_TEST_KEY and LKEXPLORE_TEST_SECRET, else the embedded one.
-Figures depend on the machine and on what else runs: on a busy one blocks come late, and the live
-filter holds the sound back for longer.
+Figures depend on the machine and on what else runs: on a busy one blocks come late, and the jitter
+buffers of those who listen grow. What a live filter itself holds back stands beside an ideal: the
+least queue with which no block of the same run would have been late.
 
 CPU is user and system time of a whole process, with the SDK's native threads. Latency is that of
 clicks, at somebody who listens to the player and to both echoes on one clock.
@@ -68,7 +69,8 @@ def costs(where: Where, count: int, seconds: float, rounds: int) -> list[Row]:
 def latency(where: Where, seconds: float, rounds: int) -> list[Row]:
     """Compare how late clicks come through a live filter and through an echo."""
     found: dict[str, list[float]] = {BARE: [], LIVE: []}
-    silent, held = {BARE: 0, LIVE: 0}, []
+    heard: dict[str, list[float]] = {BARE: [], LIVE: []}
+    silent, held, came = {BARE: 0, LIVE: 0}, [], []
     for _ in range(rounds):
         # A room of its own each time: what two streams owe to chance stays as long as they do.
         room = f"live-{uuid.uuid4().hex[:6]}"
@@ -78,11 +80,17 @@ def latency(where: Where, seconds: float, rounds: int) -> list[Row]:
             enter(Child(where, BARE, room, "1"))
             live = enter(Child(where, LIVE, room, "1"))
             ear = enter(Child(where, "ear", room))
+            live.process.stdin.write(f"{seconds}\n")
+            live.process.stdin.flush()
             answer = ear.ask(str(seconds))
             for kind in (BARE, LIVE):
-                found[kind] += answer[kind]["lags"]
+                lags, buffer = answer[kind]["lags"], 1000 * answer[kind]["buffer"]
+                found[kind] += lags
+                heard[kind] += [lag + buffer for lag in lags]
                 silent[kind] += answer[kind]["silent"]
-            held.append(live.ask("0.1")["latency_ms"])
+            told = live.read()
+            held.append(told["latency_ms"])
+            came.append(told["came_late_ms"])
     bare, ours = (np.array(found[kind]) for kind in (BARE, LIVE))
     added = np.quantile(ours, 0.99) - np.quantile(bare, 0.99)
 
@@ -95,8 +103,13 @@ def latency(where: Where, seconds: float, rounds: int) -> list[Row]:
         Row("live filter, ms, p50 p99 max", three(ours)),
         Row("added, median, ms", f"{np.median(ours) - np.median(bare):+.1f}"),
         Row("added, p99, ms", f"{added:+.1f}", "≤ 10", bool(added <= 10)),
+        Row("with the listener's jitter buffer, SDK, ms", three(np.array(heard[BARE]))),
+        Row("    live filter, ms", three(np.array(heard[LIVE]))),
         Row("silent 10 ms blocks, echo and live", f"{silent[BARE]} {silent[LIVE]}"),
         Row("held here, by its own account, ms", " ".join(f"{value:.1f}" for value in held)),
+        # The ideal: with a queue so long, no block of that run would have come too late.
+        Row("least queue for no late block, ms", " ".join(f"{most:.1f}" for *_, most in came)),
+        Row("    of 99 blocks in 100, ms", " ".join(f"{most:.1f}" for _, most, _ in came)),
     ]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import numpy as np
 from capture_children import RATE, Where, child, joined, orders, says
@@ -16,6 +17,7 @@ from capture_cost import cpu, subscribed
 from livekit import rtc
 
 import lkexplore as lk
+from lkexplore.capture.feed import FRAME_MS, listen
 from lkexplore.loop import media_loop, on_loop
 
 PLAYER, BARE, LIVE = "player", "bare", "live"
@@ -117,29 +119,43 @@ async def live_there(where: Where, name: str, count: int, told: AsyncIterator[st
     async with joined(where, name, LIVE, subscribe=False) as plain:
         await only_player(plain)
         room = lk.Room(plain)
+        late: list[float] = []
+        frame = FRAME_MS / 1000
+
+        def lateness() -> float:
+            return time.monotonic() - feed.frame_time - frame
+
         lives = [
             await room.live(PLAYER, lk.filters.lowpass(12_000), name=f"live {number}")
             for number in range(count)
         ]
-        await asyncio.sleep(SETTLING)
-        says("here")
-        async for order in told:
-            before = sum(one.stats.late for one in lives)
-            used, began = cpu(), time.monotonic()
-            await asyncio.sleep(float(order))
-            share = (cpu() - used) / (time.monotonic() - began)
-            after = [one.stats for one in lives]
-            says(
-                {
-                    "cpu": share,
-                    "late": sum(one.late for one in after) - before,
-                    "dropped": sum(one.dropped for one in after),
-                    "process_ms": after[0].process_ms,
-                    "latency_ms": after[0].latency_ms,
-                }
-            )
+        async with listen(await found(plain), 2, lambda _frame: late.append(lateness())) as feed:
+            await asyncio.sleep(SETTLING)
+            says("here")
+            await measured(told, lives, late)
         for one in lives:
             await one.close()
+
+
+async def measured(told: AsyncIterator[str], lives: list[Any], late: list[float]) -> None:
+    """Say, when told for how long, what the live filters do and how late their blocks come."""
+    async for order in told:
+        late.clear()
+        before = sum(one.stats.late for one in lives)
+        used, began = cpu(), time.monotonic()
+        await asyncio.sleep(float(order))
+        share = (cpu() - used) / (time.monotonic() - began)
+        after = [one.stats for one in lives]
+        says(
+            {
+                "cpu": share,
+                "late": sum(one.late for one in after) - before,
+                "dropped": sum(one.dropped for one in after),
+                "process_ms": after[0].process_ms,
+                "latency_ms": after[0].latency_ms,
+                "came_late_ms": np.quantile(1000 * np.array(late), [0.5, 0.99, 1]).tolist(),
+            }
+        )
 
 
 def lags(sound: np.ndarray, echo: np.ndarray) -> np.ndarray:
@@ -180,6 +196,7 @@ async def ear(where: Where, name: str) -> None:
                 quiet = np.abs(blocks).max(1) < 1e-4
                 answer[identity] = {
                     "lags": lags(sound, echo).tolist(),
+                    "buffer": heard[identity].timing.delay - heard[PLAYER].timing.delay,
                     "silent": int(quiet.sum()),
                     "concealed": sum(c.seconds for c in heard[identity].concealed),
                 }

@@ -218,7 +218,9 @@ class Room(Captures, Films):
         Returns
         -------
         Live
-            Its ``filter`` can be replaced while it runs; ``await live.close()`` ends it.
+            Its ``filter`` can be replaced while it runs; ``await live.close()`` ends it. It follows
+            the person: while they reload the page or change the microphone, its ``state`` is
+            ``"waiting"`` and our track is silent.
 
         Raises
         ------

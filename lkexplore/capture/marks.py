@@ -16,8 +16,8 @@ LONGEST_PAUSE = 0.6
 AT_THE_END = 0.5
 
 FADE_IN = 0.02
-"""Seconds by which the place is uncertain at which the first packet's sound begins: what the decoder
-makes up before it is left as it is."""
+"""Seconds by which the place is uncertain at which the first packet's sound begins: what the
+decoder makes up before it is left as it is."""
 
 EDGE = 0.04
 """Seconds by which concealment may reach out of the gap that explains it."""

@@ -96,10 +96,12 @@ async def record(
     Recording or SavedRecording
         float32 of shape (channels, n), or with `path` what the file holds. While the track is
         muted or unpublished, nothing arrives, or our connection is lost, there is silence of that
-        length, and the interval is in ``gaps``. What the decoder made up for lost packets is in
-        ``concealed``, known to 0.4 s; what Opus repairs from the next packet counts as heard. When
-        the participant leaves before `seconds` are over, the recording ends there and a
-        `UserWarning` says so.
+        length, and the interval is in ``gaps``: none of them holds sound, for a gap begins where
+        the packets ended, and what the decoder made up there is silenced. What it made up for lost
+        packets elsewhere is in ``concealed``, known to 0.4 s; what Opus repairs from the next
+        packet counts as heard. Who leaves and is back within two seconds, as when a page is
+        reloaded, is followed; when they stay away before `seconds` are over, the recording ends
+        there and a `UserWarning` says so. `Reason` lists why something is missing or has ended.
 
     Raises
     ------
