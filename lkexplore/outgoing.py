@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,8 +29,8 @@ BITRATE = {1: 256_000, 2: 510_000}
 PIECE = RATE // 100
 """Samples that the SDK takes at a time where it has no queue."""
 
-ANSWERED = 25
-"""Of so many blocks that are pushed, the SDK's answer is waited for once."""
+MOST_WAITING = 50
+"""Blocks that may wait for the SDK to take them; then the oldest is dropped."""
 
 STOP_TIMEOUT = 5.0
 STATS_TIMEOUT = 1.0
@@ -48,6 +49,8 @@ class Outlet:
         Whether two channels are sent.
     failure : BaseException or None
         Why what was pushed could not be sent.
+    dropped : int
+        Blocks that were pushed and not taken in time.
     """
 
     def __init__(
@@ -59,8 +62,9 @@ class Outlet:
     ) -> None:
         self.publication, self.stereo = publication, stereo
         self.failure: BaseException | None = None
-        self._pushed: set[asyncio.Task[None]] = set()
-        self._pushes = 0
+        self.dropped = 0
+        self._waiting: deque[NDArray[np.int16]] = deque()
+        self._sending: asyncio.Task[None] | None = None
         self._room, self._source = room, source
 
     @property
@@ -81,7 +85,7 @@ class Outlet:
     def push(self, block: NDArray[np.float32]) -> None:
         """Send a block of shape (1, n) or (2, n) in [-1, 1], clipped, without waiting.
 
-        What goes wrong is in `failure` within a second.
+        What goes wrong is in `failure` soon after.
 
         Parameters
         ----------
@@ -94,33 +98,22 @@ class Outlet:
         np.minimum(scaled, np.float32(32767), out=scaled)
         wide = np.empty((block.shape[1], self._source.num_channels), np.int16)
         wide[:] = scaled.T
-        self._pushes += 1
-        for begin in range(0, len(wide), PIECE):
-            self._hand_over(wide[begin : begin + PIECE])
+        if len(self._waiting) >= MOST_WAITING:
+            self._waiting.popleft()
+            self.dropped += 1
+        self._waiting.append(wide)
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.get_running_loop().create_task(self._send_waiting())
+            self._sending.add_done_callback(self._note_failure)
 
-    def _hand_over(self, piece: NDArray[np.int16]) -> None:
-        """Give samples to the SDK, and wait for its answer now and then only, for what it costs."""
-        channels = self._source.num_channels
-        frame = rtc.AudioFrame(piece.tobytes(), RATE, channels, len(piece))
-        capture = self._source.capture_frame(frame)
-        if self._pushes % ANSWERED == 1:
-            task = asyncio.get_running_loop().create_task(capture)
-            # The event loop holds tasks weakly: without a reference they may vanish at work.
-            self._pushed.add(task)
-            task.add_done_callback(self._note_answer)
-            return
-        try:
-            # Up to where it would wait for the answer: by then, it has asked.
-            capture.send(None)
-        except StopIteration:
-            pass
-        except Exception as error:
-            self.failure = error
-        finally:
-            capture.close()
+    async def _send_waiting(self) -> None:
+        """Send what was pushed, one piece after the other: the SDK may swap two at once."""
+        while self._waiting:
+            wide = self._waiting.popleft()
+            for begin in range(0, len(wide), PIECE):
+                await self._capture(wide[begin : begin + PIECE])
 
-    def _note_answer(self, task: asyncio.Task[None]) -> None:
-        self._pushed.discard(task)
+    def _note_failure(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and self.failure is None:
             self.failure = task.exception()
 
@@ -151,8 +144,8 @@ class Outlet:
         finally:
             # Freed with sound in it, a source of the SDK may never end its thread, nor our call.
             self.clear()
-            for task in self._pushed:
-                task.cancel()
+            if self._sending is not None:
+                self._sending.cancel()
             await self._source.aclose()
 
 

@@ -7,6 +7,7 @@ same to each of them.
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -148,6 +149,16 @@ class Follower:
         if not published:
             return Reason.UNPUBLISHED
         return Reason.UNSUBSCRIBED if _may_subscribe(room) else Reason.FORBIDDEN
+
+    async def confirmed(self, gone: Reason) -> Reason:
+        """Return why the track is gone, asked again after a moment.
+
+        Of a connection that is lost or left, the SDK tells right after the tracks that go with it.
+        """
+        if gone is Reason.RECONNECTING:
+            return gone
+        await asyncio.sleep(TICK)
+        return self.gone() or gone
 
     async def again(self, reason: Reason, wanted: Callable[[Reason], bool]) -> rtc.Track | None:
         """Wait for the track to be there again.

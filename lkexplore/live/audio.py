@@ -189,7 +189,7 @@ class Live:
         return LiveStats(
             blocks=self._guard.blocks,
             bypassed=self._guard.bypassed,
-            dropped=0,
+            dropped=self._outlet.dropped,
             late=self._late,
             process_ms=(float(median), float(most), float(longest)),
             latency_ms=1000 * held,
@@ -223,7 +223,7 @@ class Live:
         async with listen(track, 2, self._on_frame, frame_ms=FRAME_MS) as self._feed:
             while (gone := follower.gone()) is None and self._goes_on:
                 await follower.wait(LOOK_SECONDS)
-        return gone
+        return None if gone is None else await follower.confirmed(gone)
 
     def _note_end(self) -> None:
         """Note why it ends, and tell it unless that was asked for."""

@@ -18,7 +18,8 @@ class LiveStats:
     bypassed : int
         Of those, passed on as they were: the filter failed on them, is too slow, or is off.
     dropped : int
-        Of those, lost: pictures in whose place a newer one came. No sound is lost.
+        Of those, lost because the SDK took no more for a second (or because a newer picture had
+        come).
     late : int
         Blocks that were sent more than 20 ms after their time, as a busy computer may do: listeners
         even that out with larger jitter buffers, once they have heard it.

@@ -227,8 +227,10 @@ class Watch:
                     self._cause = Reason.MUTED
                 elif self._follower.reconnecting:
                     self._cause = Reason.RECONNECTING
-                if self._follower.gone() is not None:
-                    return await self._how_it_ended(track)
+                if (gone := self._follower.gone()) is not None:
+                    reason = await self._follower.confirmed(gone)
+                    renewed = reason is Reason.UNSUBSCRIBED and given_up(track)
+                    return None if renewed else reason
                 if over:
                     return None if given_up(track) else Reason.SILENT
                 self._check_quiet(now, opened)
@@ -249,15 +251,6 @@ class Watch:
             heard = time.monotonic()
             self._take(event)
         return Reason.STOPPED
-
-    async def _how_it_ended(self, track: rtc.Track) -> Reason | None:
-        """Return why the track is gone, None if it is to be subscribed to anew."""
-        reason = self._follower.gone()
-        if reason is not Reason.RECONNECTING:
-            # Of a lost connection, the SDK tells right after the tracks that go with it.
-            await asyncio.sleep(TICK)
-            reason = self._follower.gone() or reason
-        return None if reason is Reason.UNSUBSCRIBED and given_up(track) else reason
 
     def _stands_still(self) -> bool:
         look = None if self._vitals is None else self._vitals.latest

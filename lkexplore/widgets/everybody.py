@@ -179,7 +179,7 @@ class Everybody(Generic[H]):
                     # After a reconnection the same track is another object.
                     return Reason.RECONNECTING
                 await follower.wait(LOOK_SECONDS)
-        return gone
+        return await follower.confirmed(gone)
 
 
 def _tell(done: asyncio.Task[None]) -> None:
