@@ -90,7 +90,8 @@ class Mp4File:
         self._last: av.VideoFrame | None = None
         self._ticks = -1
         options = {
-            "movflags": "hybrid_fragmented",
+            # The header waits for the first fragment, to say by how much AAC begins before 0 s.
+            "movflags": "hybrid_fragmented+delay_moov",
             "frag_duration": str(round(_FRAGMENT * 1e6)),
             "flush_packets": "1",
         }
