@@ -67,7 +67,7 @@ def parts(quick: bool) -> dict[str, list[tuple[str, Callable[[], list[Row]]]]]:
         for count in counts
     ]
     length, apart, mutes, killed, lost = (5, 5, 1, 1, 5) if quick else (60, 30, 4, 6, 30)
-    agreed = 1 if quick else 6
+    agreed = 1 if quick else 3
     return {
         "import": [("Importing", imports)],
         "tone": [("A tone through the room", lambda: asyncio.run(fidelity(where, length)))],

@@ -95,6 +95,22 @@ async def test_it_can_still_be_had_when_they_have_left(join, send):
     assert lk.measure.tone_hz(room.last("alice", 1)[0:0.5]) == pytest.approx(440, abs=1)
 
 
+async def test_who_reloads_the_page_is_remembered_as_one(join, send):
+    room = await join("me")
+    bot = await send(Recording(sine(440, 1.0), RATE, name="tone"))
+    await asyncio.sleep(2.5)
+    await bot.close()
+    await asyncio.sleep(3.0)
+    await send(Recording(sine(660, 1.0), RATE, name="tone"))
+    await asyncio.sleep(2.5)
+    last = room.last("alice", 7)
+    away = [gap for gap in last.gaps if gap.reason == "left"]
+    assert 2.0 < sum(gap.duration for gap in away) < 4.5
+    assert lk.measure.tone_hz(last[: away[0].start]) == pytest.approx(440, abs=1)
+    assert lk.measure.tone_hz(last[-0.8:]) == pytest.approx(660, abs=3)
+    assert not last[away[0].start : away[-1].end].samples.any()
+
+
 async def test_recording_beside_it_opens_no_second_stream(join, send):
     from lkexplore.capture import feed
 

@@ -71,6 +71,25 @@ async def test_a_scope_tells_what_is_heard(room, bob, monkeypatch):
     await until(lambda: scope._running.done())
 
 
+async def test_a_scope_follows_who_reloads_the_page(room, bob, server):
+    scope = lk.Scope(room, seconds=6)
+    await until(lambda: scope.capture())
+    [lane] = scope._everybody.hearing.values()
+    await asyncio.sleep(1.5)
+    await bob.close()
+    await asyncio.sleep(0.8)
+    back = await lk.bots.play(room.name, TONE, "bob", **server.where)
+    await asyncio.sleep(2.0)
+    assert list(scope._everybody.hearing.values()) == [lane]
+    heard = scope.capture()["bob"]
+    blocks = np.abs(heard.samples[0, : heard.samples.shape[1] // 480 * 480]).reshape(-1, 480)
+    # There is sound, silence while they were away, and sound again.
+    assert 60 < (blocks.max(axis=1) < 0.01).sum() < 250
+    assert lk.measure.tone_hz(heard[-0.5:]) == pytest.approx(1000, abs=5)
+    await back.close()
+    scope.close()
+
+
 async def test_a_scope_shows_one_track_too(room, bob):
     await room.wait_for_track("bob")
     track = room.participants["bob"].tracks[0]
