@@ -142,10 +142,10 @@ class Outlet:
             name = self.publication.name
             _log.warning("track %r was not unpublished in order: %r", name, error)
         finally:
-            # Freed with sound in it, a source of the SDK may never end its thread, nor our call.
-            self.clear()
             if self._sending is not None:
                 self._sending.cancel()
+            # Freed with sound in it, a source of the SDK may never end its thread, nor our call.
+            self.clear()
             await self._source.aclose()
 
 

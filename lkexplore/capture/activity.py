@@ -76,7 +76,7 @@ class Activity:
         begin, end = int(gap.start * STREAM_RATE) // CELL, -int(-gap.end * STREAM_RATE // CELL)
         first = max(begin - self._margin - self._forgotten, 0)
         loud = self._cells[first : max(end + self._margin - self._forgotten, 0)]
-        if not any(loud):
+        if 1 not in loud:
             return [gap]
         pieces, at = [], gap.start
         for cell in np.flatnonzero(np.frombuffer(bytes(loud), np.uint8)):

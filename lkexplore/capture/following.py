@@ -155,8 +155,6 @@ class Follower:
 
         Of a connection that is lost or left, the SDK tells right after the tracks that go with it.
         """
-        if gone is Reason.RECONNECTING:
-            return gone
         await asyncio.sleep(TICK)
         return self.gone() or gone
 

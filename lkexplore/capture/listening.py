@@ -13,7 +13,7 @@ from ..errors import TrackNotFound
 from ..reasons import Reason
 from ..tracks import Track
 from .feed import Feed, listen
-from .following import TICK, Follower, describe
+from .following import Follower, describe
 from .marks import LONGEST_PAUSE
 from .sink import Sink
 from .vitals import Look
@@ -176,8 +176,8 @@ class Listener:
                     last = await feed.vitals.last_packet()
                 if ended is not None:
                     feed.no_more_looks(self.on_look)
-                    await asyncio.sleep(TICK)  # what the native side still holds comes now
-                    ended = follower.gone() or ended
+                    # What the native side still holds comes meanwhile.
+                    ended = await follower.confirmed(ended)
             finally:
                 self._feed = None
                 sink.place(feed)
