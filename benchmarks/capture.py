@@ -28,7 +28,7 @@ def imports() -> list[Row]:
     code = (
         "import sys, time; t = time.perf_counter(); import livekit.rtc; "
         "a = time.perf_counter(); import lkexplore; b = time.perf_counter(); "
-        "lkexplore.connect, lkexplore.record, lkexplore.Room, lkexplore.bots; "
+        "lkexplore.connect, lkexplore.record, lkexplore.Room, lkexplore.room.bots; "
         "c = time.perf_counter(); "
         "heavy = [m for m in ('librosa', 'numba', 'matplotlib', 'av', 'aiortc') "
         "if m in sys.modules]; print(a - t, b - a, c - b, ','.join(heavy) or 'none')"

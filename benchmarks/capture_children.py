@@ -44,7 +44,7 @@ def server() -> Where:
     if url:
         key, secret = os.environ["LKEXPLORE_TEST_KEY"], os.environ["LKEXPLORE_TEST_SECRET"]
         return {"url": url, "api_key": key, "api_secret": secret}
-    from lkexplore.embedded import shared_server
+    from lkexplore.room.embedded_server import shared_server
 
     found = shared_server()[0].credentials
     return {"url": found.url, "api_key": found.api_key, "api_secret": str(found.api_secret)}

@@ -16,12 +16,12 @@ import time
 
 from livekit.protocol import models as m
 
-from lkexplore.server.codecs import Codec
-from lkexplore.server.downtrack import DownTrack
-from lkexplore.server.forwarding import PublishedTrack
+from lkexplore.server.media.codecs import Codec
+from lkexplore.server.media.downtrack import DownTrack
+from lkexplore.server.media.forwarding import PublishedTrack
+from lkexplore.server.media.uplink import Uplink
 from lkexplore.server.transport import Transport, UdpMux
 from lkexplore.server.transport.srtp import PROFILES, SrtpSession
-from lkexplore.server.uplink import Uplink
 
 PACKETS_PER_SECOND = 50
 

@@ -17,8 +17,8 @@ from capture_cost import cpu, subscribed
 from livekit import rtc
 
 import lkexplore as lk
-from lkexplore.capture.feed import FRAME_MS, listen
-from lkexplore.loop import media_loop, on_loop
+from lkexplore.capture.audio.stream import FRAME_MS, listen
+from lkexplore.sdk.media_loop import media_loop, on_loop
 
 PLAYER, BARE, LIVE = "player", "bare", "live"
 EVERY = 0.25

@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="about half a minute, rougher")
     options = parser.parse_args()
     rounds, seconds = (2, 4) if options.quick else (5, 10)
-    from lkexplore.embedded import shared_server
+    from lkexplore.room.embedded_server import shared_server
 
     found = shared_server()[0].credentials
     environment = {

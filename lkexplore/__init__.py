@@ -20,91 +20,98 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import bots as bots
     from . import errors as errors
     from . import filters as filters
     from . import measure as measure
     from . import plot as plot
-    from .capture import Recordings as Recordings
-    from .capture import capture_frames as capture_frames
-    from .capture import frames as frames
-    from .capture import record as record
-    from .checking import Check as Check
-    from .checking import check as check
-    from .comparing import Comparison as Comparison
-    from .comparing import compare as compare
-    from .connecting import connect as connect
+    from .capture.audio.frames import capture_frames as capture_frames
+    from .capture.audio.frames import frames as frames
+    from .capture.audio.record import record as record
+    from .capture.recordings import Recordings as Recordings
+    from .capture.video.frames import VideoFrames as VideoFrames
+    from .capture.video.frames import capture_image as capture_image
+    from .capture.video.picture import VideoFrame as VideoFrame
+    from .capture.video.record import record_av as record_av
+    from .capture.video.record import record_video as record_video
+    from .capture.video.saved_video import SavedVideo as SavedVideo
+    from .capture.video.video_recording import VideoRecording as VideoRecording
+    from .checking.check import check as check
+    from .checking.report import Check as Check
     from .errors import LkExploreError as LkExploreError
-    from .files import SavedRecording as SavedRecording
-    from .files import load as load
-    from .loop import run as run
-    from .plugs import as_frame_processor as as_frame_processor
-    from .publishing import publish as publish
-    from .reasons import Reason as Reason
-    from .recording import Recording as Recording
-    from .room import Room as Room
-    from .samples import sample as sample
-    from .samples import sample_names as sample_names
-    from .timeline import Concealment as Concealment
-    from .timeline import Gap as Gap
-    from .timeline import Timing as Timing
-    from .video import SavedVideo as SavedVideo
-    from .video import VideoFrame as VideoFrame
-    from .video import VideoFrames as VideoFrames
-    from .video import VideoRecording as VideoRecording
-    from .video import capture_image as capture_image
-    from .video import record_av as record_av
-    from .video import record_video as record_video
-    from .widgets.ab_blind import ABX as ABX
-    from .widgets.ab_blind import abx as abx
-    from .widgets.ab_player import ab as ab
-    from .widgets.browser_participant import BrowserParticipant as BrowserParticipant
-    from .widgets.filter_lab import FilterLab as FilterLab
-    from .widgets.recorder_panel import RecorderPanel as RecorderPanel
-    from .widgets.scope import Scope as Scope
+    from .files.load_save import load as load
+    from .files.sample_sounds import sample as sample
+    from .files.sample_sounds import sample_names as sample_names
+    from .files.saved_recording import SavedRecording as SavedRecording
+    from .live.as_frame_processor import as_frame_processor as as_frame_processor
+    from .notebook.ab.ab_player import ab as ab
+    from .notebook.ab.abx import ABX as ABX
+    from .notebook.ab.abx import abx as abx
+    from .notebook.browser_participant.browser_participant import (
+        BrowserParticipant as BrowserParticipant,
+    )
+    from .notebook.filter_lab.filter_lab import FilterLab as FilterLab
+    from .notebook.recorder_panel.recorder_panel import RecorderPanel as RecorderPanel
+    from .notebook.scope.scope import Scope as Scope
+    from .plot.comparison import Comparison as Comparison
+    from .plot.comparison import compare as compare
+    from .publishing.publish import publish as publish
+    from .room import bots as bots
+    from .room.connect import connect as connect
+    from .room.room import Room as Room
+    from .sdk.media_loop import run as run
+    from .sound.reasons import Reason as Reason
+    from .sound.recording import Recording as Recording
+    from .sound.timing import Concealment as Concealment
+    from .sound.timing import Gap as Gap
+    from .sound.timing import Timing as Timing
 
 __version__ = "0.1.0"
 
-_MODULES = ("bots", "errors", "filters", "measure", "plot")
+_MODULES = {
+    "bots": "room.bots",
+    "errors": "errors",
+    "filters": "filters",
+    "measure": "measure",
+    "plot": "plot",
+}
 _HOMES = {
-    # Modules are not called what they export: importing one would hide the function.
-    "connect": "connecting",
-    "publish": "publishing",
-    "Check": "checking",
-    "Comparison": "comparing",
-    "as_frame_processor": "plugs",
-    "capture_frames": "capture",
-    "check": "checking",
-    "compare": "comparing",
-    "capture_image": "video",
-    "frames": "capture",
-    "record": "capture",
-    "record_av": "video",
-    "record_video": "video",
-    "run": "loop",
-    "load": "files",
-    "sample": "samples",
-    "sample_names": "samples",
-    "Concealment": "timeline",
-    "Gap": "timeline",
-    "Reason": "reasons",
-    "Recording": "recording",
-    "Recordings": "capture",
-    "SavedRecording": "files",
-    "SavedVideo": "video",
-    "Timing": "timeline",
-    "VideoFrame": "video",
-    "VideoFrames": "video",
-    "VideoRecording": "video",
-    "Room": "room",
-    "RecorderPanel": "widgets.recorder_panel",
-    "Scope": "widgets.scope",
+    "ABX": "notebook.ab.abx",
+    "BrowserParticipant": "notebook.browser_participant.browser_participant",
+    "Check": "checking.report",
+    "Comparison": "plot.comparison",
+    "Concealment": "sound.timing",
+    "FilterLab": "notebook.filter_lab.filter_lab",
+    "Gap": "sound.timing",
     "LkExploreError": "errors",
-    "ABX": "widgets.ab_blind",
-    "BrowserParticipant": "widgets.browser_participant",
-    "ab": "widgets.ab_player",
-    "abx": "widgets.ab_blind",
-    "FilterLab": "widgets.filter_lab",
+    "Reason": "sound.reasons",
+    "RecorderPanel": "notebook.recorder_panel.recorder_panel",
+    "Recording": "sound.recording",
+    "Recordings": "capture.recordings",
+    "Room": "room.room",
+    "SavedRecording": "files.saved_recording",
+    "SavedVideo": "capture.video.saved_video",
+    "Scope": "notebook.scope.scope",
+    "Timing": "sound.timing",
+    "VideoFrame": "capture.video.picture",
+    "VideoFrames": "capture.video.frames",
+    "VideoRecording": "capture.video.video_recording",
+    "ab": "notebook.ab.ab_player",
+    "abx": "notebook.ab.abx",
+    "as_frame_processor": "live.as_frame_processor",
+    "capture_frames": "capture.audio.frames",
+    "capture_image": "capture.video.frames",
+    "check": "checking.check",
+    "compare": "plot.comparison",
+    "connect": "room.connect",
+    "frames": "capture.audio.frames",
+    "load": "files.load_save",
+    "publish": "publishing.publish",
+    "record": "capture.audio.record",
+    "record_av": "capture.video.record",
+    "record_video": "capture.video.record",
+    "run": "sdk.media_loop",
+    "sample": "files.sample_sounds",
+    "sample_names": "files.sample_sounds",
 }
 
 __all__ = [
@@ -155,14 +162,14 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return importlib.import_module(f".{name}", __name__)
-    home = _HOMES.get(name)
-    if home is None:
+        value: Any = importlib.import_module(f".{_MODULES[name]}", __name__)
+    elif name in _HOMES:
+        value = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f".{home}", __name__), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return __all__

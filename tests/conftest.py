@@ -25,7 +25,7 @@ class Server:
 
     @property
     def where(self) -> dict[str, str]:
-        """Return keyword arguments for `lkexplore.connect` and `lkexplore.bots.play`."""
+        """Return keyword arguments for `lkexplore.connect` and `lkexplore.room.bots.play`."""
         return {"url": self.url, "api_key": self.api_key, "api_secret": self.api_secret}
 
     def token(self, identity: str, room: str, **grants: bool | list[str]) -> str:
@@ -51,7 +51,7 @@ def server() -> Iterator[Server]:
     if url:
         yield Server(url, os.environ["LKEXPLORE_TEST_KEY"], os.environ["LKEXPLORE_TEST_SECRET"])
         return
-    from lkexplore.embedded import EmbeddedServer
+    from lkexplore.room.embedded_server import EmbeddedServer
 
     embedded = EmbeddedServer()
     found = embedded.credentials

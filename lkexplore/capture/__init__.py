@@ -1,9 +1,9 @@
 """Capture: a participant's live track becomes numpy, on one clock, nothing lost silently."""
 
-from .blocks import DroppedWarning, Frames, capture_frames, frames
-from .one_track import record
+from .audio.frames import DroppedWarning, Frames, capture_frames, frames
+from .audio.record import record
+from .audio.record_all import RecordingSession
 from .recordings import Recordings
-from .session import RecordingSession
 
 __all__ = [
     "DroppedWarning",

@@ -16,9 +16,9 @@ from typing import Final, Self
 from livekit import rtc
 
 from ..errors import LkExploreError, RoomClosed, TokenError
-from ..finding import Changes, everyone, find_track
-from ..reasons import Reason
-from ..tracks import Kind, Track, track_view
+from ..sdk.find_track import Changes, everyone, find_track
+from ..sdk.participants import Kind, Track, track_view
+from ..sound.reasons import Reason
 
 __all__ = ["ALWAYS", "GRACE", "WHILE_THEY_ARE_HERE", "Follower", "describe", "of_anyone"]
 

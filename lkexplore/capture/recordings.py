@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from ..errors import TrackNotFound
 from ..files import SavedRecording
-from ..recording import Recording
+from ..sound.recording import Recording
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..interval import media_runs
-from .cutting import noise
+from ..sdk.thread_switching import media_runs
+from .block_sizes import noise
 from .report import Finding
 from .subject import BlockFailed, Process, Subject
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .cutting import TOLERANCE, noise
+from .block_sizes import TOLERANCE, noise
 from .report import Finding
 from .subject import BlockFailed, Subject, in_blocks
 

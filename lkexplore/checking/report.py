@@ -64,7 +64,7 @@ class Check:
 
     Examples
     --------
-    >>> from lkexplore.checking import check
+    >>> from lkexplore.checking.check import check
     >>> check(lambda block: 0.5 * block).ok
     True
     """

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ..filters import Filter
-    from ..recording import Recording
+    from ..sound.recording import Recording
 
 __all__ = ["Results", "cleaning_filter", "draw", "play_and_record", "run_demo"]
 
@@ -70,7 +70,7 @@ def run_demo(out: str, *, seconds: float = 5.0) -> int:
     if not MIN_SECONDS <= seconds <= MAX_SECONDS:
         raise SoundError(f"--seconds {seconds:g}: from {MIN_SECONDS:g} to {MAX_SECONDS:g}")
     folder = _writable(out)
-    from ..loop import run
+    from ..sdk.media_loop import run
 
     results = run(play_and_record(seconds))
     _report(results)
@@ -90,8 +90,9 @@ def cleaning_filter() -> Filter:
 
 async def play_and_record(seconds: float) -> Results:
     """Record a noisy voice in a room, filter it, publish it, and record that again."""
-    from .. import bots, samples
-    from ..connecting import connect
+    from ..files import sample_sounds as samples
+    from ..room import bots
+    from ..room.connect import connect
 
     name = f"lkexplore-demo-{secrets.token_hex(4)}"
     noisy = samples.sample("speech_noisy")
@@ -119,7 +120,8 @@ async def play_and_record(seconds: float) -> Results:
 
 def _report(results: Results) -> None:
     """Print what was measured."""
-    from .. import measure, samples
+    from .. import measure
+    from ..files import sample_sounds as samples
 
     spoken = samples.sample("speech")
     print("\n                          duration     level      peak")

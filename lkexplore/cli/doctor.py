@@ -142,11 +142,11 @@ def _is_up(name: str) -> bool:
 
 
 def _server() -> Iterator[Finding]:
-    from ..credentials import scrub
+    from ..room.credentials import scrub
 
     url = os.environ.get("LIVEKIT_URL")
     which = f"the server {scrub(url)}" if url else "the embedded server (LIVEKIT_URL is not set)"
-    from ..loop import run
+    from ..sdk.media_loop import run
 
     try:
         heard, seconds = run(_sing_and_listen())
@@ -173,9 +173,10 @@ async def _sing_and_listen() -> tuple[float, float]:
 
     import numpy as np
 
-    from .. import bots, measure
-    from ..connecting import connect
-    from ..recording import Recording
+    from .. import measure
+    from ..room import bots
+    from ..room.connect import connect
+    from ..sound.recording import Recording
 
     name = f"lkexplore-doctor-{secrets.token_hex(4)}"
     time_axis = np.arange(48_000) / 48_000

@@ -36,7 +36,7 @@ def run_serve(
     host, port, udp_port, node_ip, seed
         See `lkexplore.server.config.ServerConfig`.
     loss, delay_ms, jitter_ms, rate_kbps
-        What is wrong with everybody's network; see `lkexplore.server.impairment.Impairment`.
+        What is wrong with everybody's network; see `server.network.impairment`.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def run_serve(
         When a value of the network is out of its range.
     """
     from ..server.config import DEV_KEY, DEV_SECRET, ServerConfig, random_keys
-    from ..server.impairment import Impairment
+    from ..server.network.impairment import Impairment
     from ..server.process import run_foreground
 
     loopback = host == "localhost" or host.startswith("127.")

@@ -1,9 +1,9 @@
 """Sound files: read, written whole, or streamed to while sound comes in."""
 
-from .saved import SavedRecording
+from .load_save import ClippedWarning, load, save
+from .saved_recording import SavedRecording
 from .sidecar import Facts, SidecarWarning, read_sidecar, sidecar_path, write_sidecar
-from .sound_file import ClippedWarning, load, save
-from .stream import SoundWriter, check_stream_path
+from .stream_writer import SoundWriter, check_stream_path
 
 __all__ = [
     "ClippedWarning",

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FileError
-from ..recording import Recording
-from ..timeline import clip, cut
-from .unfinished import mended
+from ..sound.recording import Recording
+from ..sound.timing import clip, cut
+from .unfinished_wav import mended
 
 if TYPE_CHECKING:
     import soundfile

@@ -13,11 +13,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ..checks import as_sample_rate
 from ..errors import FileError, SoundError
-from ..reasons import Reason, as_reason
-from ..recording import Recording
-from ..timeline import Concealment, Gap, Timing, as_monotonic, as_utc
+from ..sound.reasons import Reason, as_reason
+from ..sound.recording import Recording
+from ..sound.timing import Concealment, Gap, Timing, as_monotonic, as_utc
+from ..sound.validation import as_sample_rate
 
 __all__ = [
     "Facts",

@@ -1,7 +1,6 @@
 """Filters that give live what they give on a whole recording."""
 
 from .adaptive import Lms, Nlms, lms, nlms
-from .analysis import PolesZeros
 from .biquads import (
     Allpass,
     HighShelf,
@@ -14,14 +13,13 @@ from .biquads import (
     notch,
     peaking,
 )
-from .boards import Board, from_pedalboard
 from .chain import Chain, as_filter
 from .comb import Comb, FeedbackComb, comb, feedback_comb
-from .custom import Coefficients, from_ba, from_sos
+from .compressor import Compressor, compressor
 from .delay import Delay, delay, echo
 from .denoise import Denoise, denoise
-from .dynamics import Compressor, Expander, Gate, Limiter, compressor, expander, gate, limiter
 from .equalizer import GraphicEq, graphic_eq, parametric_eq
+from .expander import Expander, expander
 from .filter import Filter
 from .fir import (
     FirBandpass,
@@ -33,8 +31,10 @@ from .fir import (
     fir_highpass,
     fir_lowpass,
 )
+from .from_coefficients import Coefficients, from_ba, from_sos
 from .function import FunctionFilter, from_function
 from .gain import Gain, gain
+from .gate import Gate, gate
 from .hum import Dehum, dehum
 from .iir import (
     Bandpass,
@@ -46,11 +46,14 @@ from .iir import (
     highpass,
     lowpass,
 )
-from .linear import LinearFilter
+from .limiter import Limiter, limiter
+from .linear.analysis import PolesZeros
+from .linear.linear_filter import LinearFilter
 from .mix import Mix, mix
 from .pan import Pan, pan
 from .parallel import Parallel, parallel
 from .parameter import BoundParameter, Parameter
+from .pedalboard_effects import Board, from_pedalboard
 from .webrtc import Webrtc, webrtc
 
 __all__ = [

@@ -7,10 +7,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg.blas import dtrsv
 
 from ..errors import FilterError
-from ..recording import Recording
-from .far_end import FarEnd
+from ..sound.recording import Recording
+from .engine.far_end_input import FarEnd
+from .engine.stateful import RunningFilter
 from .parameter import Parameter
-from .running import RunningFilter
 
 __all__ = ["Lms", "Nlms", "lms", "nlms"]
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import iirnotch
 
-from .design import SosDesign
-from .linear import LinearFilter
+from .linear.design import SosDesign
+from .linear.linear_filter import LinearFilter
 from .parameter import Parameter, frequency
 
 __all__ = [

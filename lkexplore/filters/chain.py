@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.signal import convolve
 
 from ..errors import FilterError
-from .analysis import PolesZeros
-from .cascade import grouped
+from .engine.fused_chain import grouped
+from .engine.member_filters import Members
 from .filter import Filter
-from .members import Members
+from .linear.analysis import PolesZeros
 
 __all__ = ["Chain", "as_filter"]
 

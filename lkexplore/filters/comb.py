@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from .analysis import PolesZeros
-from .linear import LinearFilter
+from .linear.analysis import PolesZeros
+from .linear.linear_filter import LinearFilter
+from .linear.poles_zeros import of_power
 from .parameter import Parameter
-from .roots import of_power
 
 __all__ = ["Comb", "FeedbackComb", "comb", "feedback_comb"]
 

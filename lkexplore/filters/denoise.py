@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FilterError
-from ..recording import Recording
-from .noise_floor import RunningFloor, learned_floor
-from .overlap import OverlapAdd
+from ..sound.recording import Recording
+from .engine.noise_floor import RunningFloor, learned_floor
+from .engine.overlap import OverlapAdd
+from .engine.stateful import RunningFilter
 from .parameter import Parameter
-from .running import RunningFilter
 
 __all__ = ["Denoise", "denoise"]
 

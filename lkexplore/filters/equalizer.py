@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from ..errors import FilterError
 from .biquads import HighShelf, LowShelf, Peaking, peak_section
 from .chain import Chain
-from .design import SosDesign
 from .filter import Filter
-from .linear import LinearFilter
+from .linear.design import SosDesign
+from .linear.linear_filter import LinearFilter
 from .parameter import Parameter
 
 __all__ = ["GraphicEq", "graphic_eq", "parametric_eq"]

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..checks import MAX_CHANNELS, as_sample_rate, as_samples
 from ..errors import FilterError, SoundError
-from .analysis import PolesZeros
+from ..sound.validation import MAX_CHANNELS, as_sample_rate, as_samples
+from .linear.analysis import PolesZeros
 from .parameter import BoundParameter, Parameter
 
 if TYPE_CHECKING:
-    from ..recording import Recording
+    from ..sound.recording import Recording
     from .chain import Chain
 
 __all__ = ["Filter", "as_block"]
@@ -254,7 +254,7 @@ class Filter(ABC):
             If the filter does not fit the recording, or puts out other than as many finite
             samples as came in.
         """
-        from ..recording import Recording
+        from ..sound.recording import Recording
 
         if not isinstance(recording, Recording):
             raise FilterError(

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy.signal import firls, firwin, kaiser_beta, remez
 
 from ..errors import FilterError
-from .fir_design import FirDesign
 from .iir import check_band
-from .linear import LinearFilter
+from .linear.fir_convolution import FirDesign
+from .linear.linear_filter import LinearFilter
 from .parameter import Parameter, frequency
 
 __all__ = [

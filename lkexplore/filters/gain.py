@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .design import GainDesign
-from .linear import LinearFilter
+from .linear.design import GainDesign
+from .linear.linear_filter import LinearFilter
 from .parameter import Parameter
 
 __all__ = ["Gain", "gain"]

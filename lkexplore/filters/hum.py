@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.signal import iirnotch
 
-from .design import SosDesign
-from .linear import LinearFilter
+from .linear.design import SosDesign
+from .linear.linear_filter import LinearFilter
 from .parameter import Parameter
 
 __all__ = ["Dehum", "dehum"]

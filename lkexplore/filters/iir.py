@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Literal
 
 from ..errors import FilterError
-from .design import SosDesign
-from .linear import LinearFilter
+from .linear.design import SosDesign
+from .linear.linear_filter import LinearFilter
+from .linear.prototypes import FAMILIES, Family, iir_design
 from .parameter import Parameter, frequency
-from .prototypes import FAMILIES, Family, iir_design
 
 __all__ = [
     "Bandpass",

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .analysis import PolesZeros, as_frequencies, impulse
 from .chain import Chain, as_filter
+from .engine.ramp import Ramp
 from .filter import Filter, as_block
+from .linear.analysis import PolesZeros, as_frequencies, impulse
+from .linear.poles_zeros import sum_of
 from .parameter import BoundParameter, Parameter
-from .ramp import Ramp
-from .roots import sum_of
 
 __all__ = ["Mix", "mix"]
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FilterError
+from .engine.ramp import Ramp
+from .engine.stateful import RunningFilter
 from .parameter import Parameter
-from .ramp import Ramp
-from .running import RunningFilter
 
 __all__ = ["Pan", "pan"]
 

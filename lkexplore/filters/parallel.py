@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import FilterError
-from .analysis import PolesZeros, as_frequencies, delay_of_response
 from .chain import as_filter
-from .delayline import DelayLine
+from .engine.delay_line import DelayLine
+from .engine.member_filters import Members
 from .filter import Filter, as_block
-from .members import Members
-from .roots import sum_of
+from .linear.analysis import PolesZeros, as_frequencies, delay_of_response
+from .linear.poles_zeros import sum_of
 
 __all__ = ["Parallel", "parallel"]
 

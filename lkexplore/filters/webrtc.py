@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import FilterError, MissingExtra
-from .far_end import FarEnd
-from .overlap import Frames
+from .engine.far_end_input import FarEnd
+from .engine.overlap import Frames
+from .engine.stateful import RunningFilter
 from .parameter import Parameter, flag
-from .running import RunningFilter
 
 __all__ = ["Webrtc", "webrtc"]
 

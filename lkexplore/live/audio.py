@@ -12,22 +12,22 @@ from livekit import rtc
 from livekit.protocol.models import AudioTrackFeature
 from numpy.typing import NDArray
 
-from ..capture.feed import FRAME_MS, Feed, listen
+from ..capture.audio.stream import FRAME_MS, Feed, listen
 from ..capture.following import ALWAYS, Follower, describe
 from ..filters import Filter, as_filter
-from ..filters.fade import fade_in
-from ..filters.swap import Swap
-from ..finding import find_track
-from ..loop import MediaUse, media_loop, on_media_loop
-from ..outgoing import RATE, Outlet, open_outlet
-from ..reasons import Reason
-from ..tracks import Source
+from ..filters.engine.fade import fade_in
+from ..filters.engine.swap import Swap
+from ..publishing.outgoing_audio import RATE, Outlet, open_outlet
+from ..sdk.find_track import find_track
+from ..sdk.media_loop import MediaUse, media_loop, on_media_loop
+from ..sdk.participants import Source
+from ..sound.reasons import Reason
 from .guard import Guard
 from .state import State, tell_end, words_of
 from .stats import LiveStats
 
 if TYPE_CHECKING:
-    from ..room import Room
+    from ..room.room import Room
 
 __all__ = ["Live", "live"]
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..filters import Filter, as_filter
-from ..filters.fade import FADE_SECONDS, fade_in
-from ..filters.swap import Swap
+from ..filters.engine.fade import FADE_SECONDS, fade_in
+from ..filters.engine.swap import Swap
 
 __all__ = ["Guard"]
 

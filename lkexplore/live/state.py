@@ -6,7 +6,7 @@ import logging
 from enum import StrEnum
 from typing import Protocol
 
-from ..reasons import Reason
+from ..sound.reasons import Reason
 
 __all__ = ["State", "tell_end", "words_of"]
 

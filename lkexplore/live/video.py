@@ -13,20 +13,20 @@ import numpy as np
 from livekit import rtc
 
 from ..capture.following import ALWAYS, describe
+from ..capture.video.picture import Picture, yuv_of
+from ..capture.video.receiver import Watch
 from ..errors import LkExploreError, TrackNotFound
-from ..finding import find_track
-from ..loop import on_media_loop
-from ..reasons import Reason
-from ..tracks import Source, Track
-from ..video.outlet import VideoOutlet, open_video_outlet
-from ..video.picture import Picture, yuv_of
-from ..video.watching import Watch
-from .pictures import PictureFilter, Worker
+from ..publishing.outgoing_video import VideoOutlet, open_video_outlet
+from ..sdk.find_track import find_track
+from ..sdk.media_loop import on_media_loop
+from ..sdk.participants import Source, Track
+from ..sound.reasons import Reason
+from .picture_worker import PictureFilter, Worker
 from .state import State, tell_end, words_of
 from .stats import LiveStats
 
 if TYPE_CHECKING:
-    from ..room import Room
+    from ..room.room import Room
 
 __all__ = ["LiveVideo", "live_video"]
 

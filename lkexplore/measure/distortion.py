@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SoundError
-from ..sound import Sound, as_recording
+from ..sound.as_recording import Sound, as_recording
 from .decibel import decibels
 from .tone import peak_hz, tone_hz
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SoundError
-from ..sound import Sound
-from .pairs import pair
+from ..sound.as_recording import Sound
+from .alignment import pair
 
 __all__ = ["lag_limit", "lag_samples", "lag_seconds"]
 

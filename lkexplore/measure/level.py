@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from ..sound import Sound, as_recording
+from ..sound.as_recording import Sound, as_recording
 from .decibel import decibels
 
 __all__ = ["peak_dbfs", "rms_dbfs"]

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SoundError
-from ..recording import Recording
-from ..sound import Sound, as_recording
+from ..sound.as_recording import Sound, as_recording
+from ..sound.recording import Recording
 
 __all__ = ["k_weighting", "loudness_lufs", "momentary_lufs", "short_term_lufs"]
 

@@ -7,10 +7,10 @@ import math
 import numpy as np
 
 from ..errors import SoundError
-from ..sound import Sound
+from ..sound.as_recording import Sound
+from .alignment import aligned, pair
 from .decibel import decibels
 from .lag import lag_limit, lag_samples, lag_seconds
-from .pairs import aligned, pair
 
 __all__ = ["segmental_snr_db", "si_sdr_db", "snr_db"]
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SoundError
-from ..sound import Sound
+from ..sound.as_recording import Sound
+from .alignment import aligned, pair
 from .lag import lag_limit, lag_samples
-from .pairs import aligned, pair
 
 __all__ = ["log_spectral_distance_db"]
 

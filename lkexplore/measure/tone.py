@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SoundError
-from ..sound import Sound, as_recording
+from ..sound.as_recording import Sound, as_recording
 
 __all__ = ["peak_hz", "tone_hz"]
 

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ..sound import Sound, as_recording
+from ..sound.as_recording import Sound, as_recording
 
 __all__ = ["REACH", "interpolator", "true_peak_dbtp"]
 

@@ -1,7 +1,7 @@
 """Pictures of sound and of filters, labelled in seconds, Hz and dBFS."""
 
+from .before_after import compare
 from .chroma import chroma
-from .comparison import compare
 from .levels import levels
 from .onsets import onsets
 from .pitch import pitch

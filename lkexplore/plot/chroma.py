@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SoundError
-from ..sound import Sound, as_recording
-from .columns import places
-from .drawing import add_legend, label_time, make_axes, pixels
+from ..sound.as_recording import Sound, as_recording
+from .axes import add_legend, label_time, make_axes, pixels
 from .shading import ON_DARK, shade
 from .spectrogram import add_colorbar
+from .spectrogram_columns import places
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

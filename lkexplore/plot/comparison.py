@@ -1,198 +1,234 @@
-"""Before and after on one scale, and the difference."""
+"""Before and after: what a filter or a room has done to a sound, in numbers and in a picture."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+import html
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ..errors import SoundError
-from ..recording import Recording
-from ..sound import Sound, as_recording
-from .colours import PURPLE, SERIES
-from .columns import level_columns
-from .drawing import add_title, make_axes, pixels
-from .lane import amplitude_limit, draw_lane
-from .panels import split
-from .scales import Scale, check_scale, lowest_hz, row_edges, set_scale
-from .spectrogram import add_colorbar, level_range, spectrogram
-from .spectrum import draw_spectra
+from .. import measure
+from ..errors import MissingExtra, SoundError
+from ..sound.as_recording import Sound, as_recording
+from ..sound.recording import Recording
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Picture", "compare"]
+__all__ = ["Comparison", "Row", "compare"]
 
-Picture: TypeAlias = Literal["spectrum", "spectrogram", "waveform"]
 
-_HEIGHTS: dict[str, tuple[float, ...]] = {
-    "spectrum": (2, 1),
-    "spectrogram": (1, 1, 1),
-    "waveform": (1, 1, 1),
-}
-_WINDOW_SECONDS = 0.04
-_DIFFERENCE_DB = 30.0
+@dataclass(frozen=True)
+class Row:
+    """One measure of both sounds.
+
+    Attributes
+    ----------
+    name, unit : str
+        Such as ``"loudness"`` and ``"LUFS"``.
+    before, after : float or None
+        The values; None where there is none, as for a sound too short. What is measured between
+        the two is in ``after`` alone.
+    """
+
+    name: str
+    unit: str
+    before: float | None
+    after: float | None
+
+    @property
+    def change(self) -> float | None:
+        """After minus before, None unless both are finite numbers."""
+        if self.before is None or self.after is None:
+            return None
+        change = self.after - self.before
+        return change if math.isfinite(change) else None
 
 
 def compare(
-    before: Sound,
-    after: Sound,
-    ax: Axes | None = None,
-    *,
-    picture: Picture = "spectrum",
-    scale: Scale = "linear",
-    title: str = "",
-) -> Axes:
-    """Draw a sound before and after on one scale, and the difference below.
+    before: Sound, after: Sound, reference: Sound | None = None, *, max_lag: float | None = None
+) -> Comparison:
+    """Measure a sound before and after, and both against a clean reference if there is one.
 
     Parameters
     ----------
     before, after : Recording or (samples, sample_rate)
-        Of one sample rate. They are compared as they lie: take a delay out first, with
-        :func:`lkexplore.measure.lag_seconds`. What is longer is cut for the difference.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw: it becomes the uppermost panel, and the others take a part of its place.
-        New axes are made by default.
-    picture : {"spectrum", "spectrogram", "waveform"}
-        What to draw of them. The difference is that of the levels in dB, after less before, or of
-        the samples.
-    scale : {"linear", "log", "mel"}
-        The frequency axis of spectrograms.
-    title : str
-        Heading; none by default.
+        What went in, and what came out.
+    reference : Recording or (samples, sample_rate), optional
+        What it should sound like: then signal-to-noise ratio, SI-SDR (aligned), spectral
+        distance and, if their packages are installed, STOI and PESQ are added for both.
+    max_lag : float, optional
+        Seconds, as in :func:`lkexplore.measure.lag_seconds`; needed for periodic sound.
 
     Returns
     -------
-    matplotlib.axes.Axes
-        The uppermost panel; all are in ``ax.figure.axes``.
+    Comparison
+        A table as it is, in a terminal and in a notebook; ``plot`` draws the spectra.
 
     Raises
     ------
     SoundError
-        If something is no sound, has fewer than 16 samples or another sample rate than the other,
-        or an option is unknown.
+        If one of them is no sound. A measure that cannot be taken is left open instead.
 
     Notes
     -----
-    In the picture of spectrograms, a difference counts in full where the louder of the two is
-    among the strongest 80 dB; below, levels are raised to that floor, so that noise nobody sees
-    makes no difference. :func:`lkexplore.compare` measures. Taught in
-    ``notebooks/03_waveforms_and_spectrograms.ipynb``.
+    The measures are those of :mod:`lkexplore.measure`, each with its source. Taught in
+    ``notebooks/04_filters.ipynb``.
 
     Examples
     --------
-    >>> import lkexplore as lk
-    >>> voice = lk.sample("speech")
-    >>> lk.plot.compare(voice, voice | lk.filters.lowpass(2000))  # doctest: +SKIP
+    >>> import numpy as np
+    >>> noise = 0.1 * np.random.RandomState(0).standard_normal(48000)
+    >>> round(compare((noise, 48000), (noise / 2, 48000))["RMS"].change, 2)
+    -6.02
     """
-    if picture not in _HEIGHTS:
-        known = ", ".join(repr(name) for name in _HEIGHTS)
-        raise SoundError(f"picture={picture!r} is unknown: use one of {known}")
-    check_scale(scale)
-    first, second = _checked(before, after)
-    heights = _HEIGHTS[picture]
-    if ax is None:
-        ax = make_axes(1.0 + 1.8 * len(heights))
-    panels = split(ax, heights)
-    if picture == "spectrum":
-        _spectra(panels, first, second)
-    elif picture == "waveform":
-        _waveforms(panels, first, second)
-    else:
-        _spectrograms(panels, first, second, scale)
-    add_title(ax, title)
-    return ax
-
-
-def _checked(before: Sound, after: Sound) -> tuple[Recording, Recording]:
     first, second = as_recording(before), as_recording(after)
-    if first.sample_rate != second.sample_rate:
-        raise SoundError(
-            f"before has {first.sample_rate} Hz and after {second.sample_rate} Hz: "
-            "resample one of them"
+    clean = None if reference is None else as_recording(reference)
+    rows = [*_levels(first, second), *_between(first, second, max_lag)]
+    if clean is not None:
+        rows += _against(clean, first, second, max_lag)
+    return Comparison(first, second, clean, tuple(rows))
+
+
+@dataclass(frozen=True, repr=False)
+class Comparison:
+    """What :func:`lkexplore.compare` has measured.
+
+    Attributes
+    ----------
+    before, after : Recording
+        The sounds.
+    reference : Recording or None
+        The clean one.
+    rows : tuple of Row
+        The measures; ``comparison["loudness"]`` is the one of that name.
+
+    Examples
+    --------
+    >>> compare(([0.5], 8000), ([0.25], 8000))["peak"].after
+    -12.041199826559248
+    """
+
+    before: Recording
+    after: Recording
+    reference: Recording | None
+    rows: tuple[Row, ...]
+
+    def __getitem__(self, name: str) -> Row:
+        for row in self.rows:
+            if row.name == name:
+                return row
+        raise KeyError(f"{name!r} is not among {', '.join(row.name for row in self.rows)}")
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the average spectra over each other.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; new axes are made by default.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            Frequency in Hz, from 20 up, below; level in dBFS, a full-scale sine being 0, at the
+            left, as :func:`lkexplore.plot.spectrum` draws it. A sound of fewer than 16 samples is
+            left out.
+        """
+        from .axes import make_axes
+        from .spectrum import draw_spectra
+
+        sounds = {"before": self.before, "after": self.after}
+        if self.reference is not None:
+            sounds["reference"] = self.reference
+        if ax is None:
+            ax = make_axes(3.2)
+        draw_spectra(ax, sounds)
+        if self.reference is not None:
+            # What the filter made is what one looks for: the reference is behind it.
+            for line in ax.lines:
+                line.set_zorder(1.9 if line.get_label() == "reference" else 2)
+        return ax
+
+    def _cells(self) -> Iterator[tuple[str, str, str, str]]:
+        for row in self.rows:
+            name = f"{row.name} ({row.unit})" if row.unit else row.name
+            yield name, _number(row.before), _number(row.after), _number(row.change, sign=True)
+
+    def __repr__(self) -> str:
+        table = [("", "before", "after", "change"), *self._cells()]
+        widths = [max(len(line[k]) for line in table) for k in range(4)]
+        return "\n".join(
+            "  ".join([line[0].ljust(widths[0]), *(line[k].rjust(widths[k]) for k in (1, 2, 3))])
+            for line in table
         )
-    shortest = min(first.samples.shape[1], second.samples.shape[1])
-    if shortest < 16:
-        raise SoundError(f"there are {shortest} samples to compare: give 16 or more of both")
-    return first, second
 
-
-def _spectra(panels: list[Axes], before: Recording, after: Recording) -> None:
-    top, below = panels
-    drawn = draw_spectra(top, {"before": before, "after": after})
-    top.set_xlabel("")
-    hz, level = drawn["before"]
-    other_hz, other = drawn["after"]
-    difference = np.interp(hz, other_hz, other) - level
-    below.plot(hz[1:], difference[1:], color=PURPLE, linewidth=1)
-    below.axhline(0, color="0.5", linewidth=0.8)
-    below.set_xlabel("Frequency (Hz)")
-    below.set_ylabel("Difference (dB)")
-    low, high = float(difference.min()), float(difference.max())
-    below.set_ylim(max(low, -60.0) - 3, min(high, 60.0) + 3)
-    below.grid(alpha=0.3)
-
-
-def _waveforms(panels: list[Axes], before: Recording, after: Recording) -> None:
-    length = min(before.samples.shape[1], after.samples.shape[1])
-    one, other = (sound.mono().samples[:, :length] for sound in (before, after))
-    difference = Recording(other - one, before.sample_rate)
-    sounds = {"before": before.mono(), "after": after.mono(), "after − before": difference}
-    limit = amplitude_limit(sound.samples for sound in sounds.values())
-    for panel, (name, sound), color in zip(panels, sounds.items(), SERIES[:3], strict=True):
-        panel.set_xlim(0, max(before.duration, after.duration))
-        draw_lane(panel, sound.samples, sound.sample_rate, middle=0, color=color)
-        panel.set_ylim(-1.08 * limit, 1.08 * limit)
-        panel.set_ylabel("Amplitude")
-        _name(panel, name)
-    panels[-1].set_xlabel("Time (s)")
-
-
-def _spectrograms(panels: list[Axes], before: Recording, after: Recording, scale: Scale) -> None:
-    rate, seconds = before.sample_rate, max(before.duration, after.duration)
-    half, window = rate / 2, max(1, round(_WINDOW_SECONDS * rate))
-    length = min(before.samples.shape[1], after.samples.shape[1])
-    window = min(window, length)
-    width, height = pixels(panels[0])
-    edges = row_edges(scale, lowest_hz(scale, half, rate / window), half, height)
-    images = [
-        level_columns(
-            sound.samples[:, :length], rate, window=window, columns=width, row_edges=edges
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td style='text-align:left'>{html.escape(name)}</td>"
+            + "".join(f"<td style='text-align:right'>{value}</td>" for value in values)
+            + "</tr>"
+            for name, *values in self._cells()
         )
-        for sound in (before, after)
+        head = "".join(f"<th>{name}</th>" for name in ("", "before", "after", "change"))
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _levels(before: Recording, after: Recording) -> list[Row]:
+    measures: list[tuple[str, str, Callable[[Sound], float]]] = [
+        ("peak", "dBFS", measure.peak_dbfs),
+        ("true peak", "dBTP", measure.true_peak_dbtp),
+        ("RMS", "dBFS", measure.rms_dbfs),
+        ("loudness", "LUFS", measure.loudness_lufs),
     ]
-    levels = level_range(max(float(image.max()) for image in images))
-    for panel, sound, name in zip(panels, (before, after), ("before", "after"), strict=False):
-        spectrogram(
-            sound,
-            panel,
-            window_seconds=_WINDOW_SECONDS,
-            scale=scale,
-            levels=levels,
-            title="",
-        )
-        panel.set_xlabel("")
-        panel.set_xlim(0, seconds)
-        _name(panel, name, color="white")
-    one, other = (np.maximum(image, levels[0]) for image in images)
-    mesh = panels[2].pcolormesh(
-        np.linspace(0, length / rate, one.shape[1] + 1),
-        edges,
-        other - one,
-        cmap="coolwarm",
-        vmin=-_DIFFERENCE_DB,
-        vmax=_DIFFERENCE_DB,
-        rasterized=True,
-    )
-    set_scale(panels[2], scale)
-    panels[2].set_ylim(edges[0], edges[-1])
-    panels[2].set_ylabel("Frequency (Hz)")
-    panels[2].set_xlabel("Time (s)")
-    add_colorbar(panels[2], mesh, "Difference (dB)")
-    _name(panels[2], "after − before", color="black")
+    return [
+        Row(name, unit, _taken(taken, before), _taken(taken, after))
+        for name, unit, taken in measures
+    ]
 
 
-def _name(ax: Axes, name: str, color: str | None = None) -> None:
-    text = ax.text(0.008, 0.95, name, transform=ax.transAxes, va="top", fontsize="small")
-    if color is not None:
-        text.set_color(color)
+def _between(before: Recording, after: Recording, max_lag: float | None) -> list[Row]:
+    lag = _taken(measure.lag_seconds, before, after, max_lag=max_lag)
+    distance = _taken(measure.log_spectral_distance_db, before, after, max_lag=max_lag)
+    return [
+        Row("lag", "ms", None, None if lag is None else 1000 * lag),
+        Row("spectral distance", "dB", None, distance),
+    ]
+
+
+def _against(
+    clean: Recording, before: Recording, after: Recording, max_lag: float | None
+) -> list[Row]:
+    ratio, lagged = measure.snr_db, {"max_lag": max_lag}
+    measures: list[tuple[str, str, Callable[..., float], dict[str, Any]]] = [
+        ("SNR", "dB", ratio, {"gain": False, **lagged}),
+        ("SI-SDR", "dB", ratio, lagged),
+        ("distance to reference", "dB", measure.log_spectral_distance_db, lagged),
+        ("STOI", "", measure.stoi, lagged),
+        ("PESQ", "MOS", measure.pesq, {}),
+    ]
+    rows = []
+    for name, unit, taken, options in measures:
+        try:
+            values = [_taken(taken, clean, sound, **options) for sound in (before, after)]
+        except MissingExtra:
+            continue
+        rows.append(Row(name, unit, *values))
+    return rows
+
+
+def _taken(taken: Callable[..., float], *sounds: Sound, **options: Any) -> float | None:
+    try:
+        return float(taken(*sounds, **options))
+    except SoundError:
+        return None
+
+
+def _number(value: float | None, *, sign: bool = False) -> str:
+    if value is None:
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    text = f"{value:+z.2f}" if sign else f"{value:z.2f}"
+    return text.replace("-", "−")

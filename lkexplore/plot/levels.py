@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..envelope import outline_of
 from ..errors import SoundError
 from ..measure import momentary_lufs
-from ..recording import Recording
-from ..sound import Sound, as_recording
+from ..sound.as_recording import Sound, as_recording
+from ..sound.envelope import outline_of
+from ..sound.recording import Recording
+from .axes import add_legend, label_time, make_axes
 from .colours import BLUE, GREEN, VERMILLION
-from .drawing import add_legend, label_time, make_axes
 from .shading import ON_LIGHT, shade
 
 if TYPE_CHECKING:

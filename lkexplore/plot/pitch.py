@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SoundError
-from ..recording import Recording
-from ..sound import Sound, as_recording
+from ..sound.as_recording import Sound, as_recording
+from ..sound.recording import Recording
+from .axes import add_legend
 from .colours import FOREGROUND
-from .drawing import add_legend
 from .spectrogram import spectrogram
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..filters import Filter, as_filter
+from .axes import add_title, make_axes
 from .colours import BLUE, VERMILLION
-from .drawing import add_title, make_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .columns import SILENCE_DBFS, places
+from .spectrogram_columns import SILENCE_DBFS, places
 
 __all__ = ["pooled_columns"]
 
@@ -28,7 +28,7 @@ def pooled_columns(
     Parameters
     ----------
     samples, sample_rate, window, columns, row_edges
-        As :func:`lkexplore.plot.columns.level_columns` takes them; a column should be two windows
+        As `level_columns` takes them; a column should be two windows
         wide or more.
 
     Returns

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .columns import SILENCE_DBFS, places, window_of
 from .pooled import pooled_columns
+from .spectrogram_columns import SILENCE_DBFS, places, window_of
 
 __all__ = ["reassigned_columns"]
 
@@ -32,7 +32,7 @@ def reassigned_columns(
     Parameters
     ----------
     samples, sample_rate, window, columns, row_edges
-        As :func:`lkexplore.plot.columns.level_columns` takes them.
+        As :func:`lkexplore.plot.spectrogram_columns.level_columns` takes them.
 
     Returns
     -------

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from ..errors import FilterError, SoundError
 from ..filters import Filter, as_filter
-from ..recording import Recording
-from ..sound import Sound, as_recording
+from ..sound.as_recording import Sound, as_recording
+from ..sound.recording import Recording
+from .axes import add_legend, add_title, make_axes
 from .colours import SERIES
-from .drawing import add_legend, add_title, make_axes
 from .panels import split
 from .spectrum import hertz
 from .welch import CrossSpectrum, cross_spectrum

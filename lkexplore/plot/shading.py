@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..envelope import covered_columns
-from ..recording import Recording
-from .drawing import pixels
+from ..sound.envelope import covered_columns
+from ..sound.recording import Recording
+from .axes import pixels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

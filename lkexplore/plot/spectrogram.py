@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SoundError
-from ..recording import Recording
-from ..sound import Sound, as_recording
-from .columns import SILENCE_DBFS, level_columns
-from .drawing import add_legend, label_time, make_axes, pixels
-from .follow import follow_view
+from ..sound.as_recording import Sound, as_recording
+from ..sound.recording import Recording
+from .axes import add_legend, label_time, make_axes, pixels
 from .reassigned import reassigned_columns
 from .scales import Scale, check_scale, lowest_hz, row_edges, set_scale
 from .shading import ON_DARK, shade
+from .spectrogram_columns import SILENCE_DBFS, level_columns
+from .zoom import follow_view
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SoundError
-from ..recording import Recording
-from ..sound import Sound, as_recording
+from ..sound.as_recording import Sound, as_recording
+from ..sound.recording import Recording
+from .axes import add_legend, add_title, make_axes
 from .colours import SERIES
-from .drawing import add_legend, add_title, make_axes
 from .octaves import Bands, band_powers, octave_bands
 from .welch import mean_spectrum
 

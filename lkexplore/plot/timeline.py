@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SoundError
-from ..recording import Recording
-from ..sound import Sound, as_recording
+from ..sound.as_recording import Sound, as_recording
+from ..sound.recording import Recording
+from .axes import add_legend, make_axes
 from .colours import BLUE
-from .drawing import add_legend, make_axes
-from .lane import LANE, amplitude_limit, draw_lane
 from .shading import ON_LIGHT, shade
+from .waveform_lane import LANE, amplitude_limit, draw_lane
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

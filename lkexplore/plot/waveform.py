@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..envelope import Outline, column_edges, outline_of
-from ..sound import Sound, as_recording
+from ..sound.as_recording import Sound, as_recording
+from ..sound.envelope import Outline, column_edges, outline_of
+from .axes import add_legend, label_time, make_axes
 from .colours import BLUE
-from .drawing import add_legend, label_time, make_axes
-from .lane import LANE, amplitude_limit, draw_lane, lane_columns
 from .shading import ON_LIGHT, shade
+from .waveform_lane import LANE, amplitude_limit, draw_lane, lane_columns
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..recording import Recording
+from ..sound.recording import Recording
 
 __all__ = ["CrossSpectrum", "cross_spectrum", "mean_spectrum"]
 

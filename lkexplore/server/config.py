@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from lkexplore.errors import ServerError
 
-from .impairment import Impairment
+from .network.impairment import Impairment
 
 DEV_KEY, DEV_SECRET, DEV_PORT = "devkey", "secret", 7880
 """What LiveKit's own server uses in its development mode."""

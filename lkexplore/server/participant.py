@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 from livekit.protocol import models as m
 from livekit.protocol import rtc
 
-from . import rtcp, sdp
-from .codecs import Codec
 from .data import DataRelay
-from .forwarding import PublishedTrack
 from .ids import PARTICIPANT, new_sid
-from .line import Lines
-from .negotiation import DualNegotiator, SingleNegotiator
-from .publishing import Publisher
-from .quality import LinkQuality
-from .session import SignalSession, encode
-from .subscriptions import Audience, Subscription, Subscriptions
-from .tokens import Grants
+from .media import rtcp
+from .media.codecs import Codec
+from .media.connection_quality import LinkQuality
+from .media.forwarding import PublishedTrack
+from .media.published_tracks import Publisher
+from .media.subscriptions import Audience, Subscription, Subscriptions
+from .media.uplink import Uplink
+from .negotiation import DualNegotiator, SingleNegotiator, sdp
+from .network.impaired_link import Lines
+from .signalling.session import SignalSession, encode
+from .signalling.tokens import Grants
 from .transport import PEER_CLOSED, Transport
-from .uplink import Uplink
 
 if TYPE_CHECKING:
     from .room import Room

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from livekit.protocol import models as m
 from livekit.protocol import rtc
 
-from .codecs import PayloadTypes
 from .config import ServerConfig
-from .forwarding import PublishedTrack
 from .ids import ROOM, new_sid
-from .network import Network
+from .media.active_speakers import ActiveSpeakers
+from .media.codecs import PayloadTypes
+from .media.forwarding import PublishedTrack
+from .network.room_links import Network
 from .participant import Participant
-from .session import encode
-from .speakers import ActiveSpeakers
+from .signalling.session import encode
 
 if TYPE_CHECKING:
     from .transport import UdpMux

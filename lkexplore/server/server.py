@@ -16,14 +16,14 @@ from livekit.protocol import models as m
 
 from lkexplore.errors import ServerError
 
-from .admission import Admission, Refused
-from .codecs import PayloadTypes
 from .config import ServerConfig
-from .door import Door
-from .impairing import PATH, ImpairmentService
+from .media.codecs import PayloadTypes
+from .network.impairment_call import PATH, ImpairmentService
 from .room import Room
+from .signalling.admission import Admission, Refused
+from .signalling.pending_connections import Door
+from .signalling.twirp import RoomService
 from .transport import UdpMux
-from .twirp import RoomService
 
 log = logging.getLogger("lkexplore.server")
 _http_log = logging.getLogger("lkexplore.server.http")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from lab import Lab, Page
 
-from lkexplore.widgets.page import module
+from lkexplore.notebook.page import module
 
 # Everything that the page plays goes through a worklet that keeps it.
 CAPTURE = """async () => {
@@ -67,8 +67,8 @@ RATE = 48_000
 # Sounds whose sum or whose silence a switch with a gap, or out of step, would show.
 SOUNDS = """
 import numpy as np, lkexplore as lk
-from lkexplore.widgets.ab_blind import abx
-from lkexplore.widgets.ab_player import ab
+from lkexplore.notebook.ab.abx import abx
+from lkexplore.notebook.ab.ab_player import ab
 t = np.arange(4 * 48000) / 48000
 a = lk.Recording((0.5 * np.sin(2 * np.pi * 1000 * t)).astype("f4"), 48000, name="a")
 b = lk.Recording((0.25 * np.sin(2 * np.pi * 1000 * t)).astype("f4"), 48000, name="b")
@@ -274,7 +274,7 @@ SWAP = """async () => {
 def test_new_samples_take_over_while_they_play(lab: Lab, page: Page) -> None:
     page.open(lab.notebook("swap.ipynb", "1"))
     page.page.evaluate(CAPTURE)
-    source = module("sound.js") + "\nexport { Switch };"
+    source = module("page/sound.js") + "\nexport { Switch };"
     page.page.evaluate(f"() => {{ globalThis.SOURCE = {source!r}; }}")
     playing, position, rate = page.page.evaluate(SWAP)
     assert (playing, rate) == (False, RATE)

@@ -138,14 +138,14 @@ def test_shown_twice_it_joins_once(lab, page):
 
 def test_without_the_bundle_the_error_says_what_to_do(lab, page):
     cells = [
-        "import lkexplore as lk\nfrom lkexplore.widgets import page\nfrom pathlib import Path\n"
+        "import lkexplore as lk\nfrom lkexplore.notebook import page\nfrom pathlib import Path\n"
         "page._CLIENT = Path('nowhere'); page.client.cache_clear()\n"
         "room = await lk.connect('lesson')\nlk.BrowserParticipant(room)"
     ]
     page.open(lab.notebook("missing.ipynb", *cells))
     shown = page.text(0, fails=True)
     assert "MissingBundle" in shown
-    assert "lkexplore.widgets.page.build" in shown
+    assert "lkexplore.notebook.page.build" in shown
 
 
 def test_what_cannot_be_is_said_without_the_token(lab, page):

@@ -13,7 +13,7 @@ panel
 
 
 ENDED = """
-from lkexplore.loop import media_loop
+from lkexplore.sdk.media_loop import media_loop
 import ipywidgets
 before = len(ipywidgets.widgets.widget._instances)
 panel.close()

@@ -31,7 +31,7 @@ MOVED = f"(before) => {PICTURE} !== before"
 # What goes on in the kernel for all scopes together.
 GOING = """
 import ipywidgets
-from lkexplore.loop import media_loop
+from lkexplore.sdk.media_loop import media_loop
 def going():
     tasks = [task.get_coro().__qualname__ for task in asyncio.all_tasks(media_loop())]
     widgets = ipywidgets.widgets.widget._instances.values()

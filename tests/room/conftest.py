@@ -9,9 +9,9 @@ import pytest_asyncio
 from sounds import RATE, sine
 
 import lkexplore as lk
-from lkexplore.bots import Bot
-from lkexplore.recording import Recording
-from lkexplore.room import Room
+from lkexplore.room.bots import Bot
+from lkexplore.room.room import Room
+from lkexplore.sound.recording import Recording
 
 Join = Callable[..., Awaitable[Room]]
 Send = Callable[..., Awaitable[Bot]]

@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 from scipy.signal import correlate
 from sounds import silent_blocks
 
-from lkexplore.loop import on_media_loop
-from lkexplore.recording import Recording
-from lkexplore.timeline import Gap
+from lkexplore.sdk.media_loop import on_media_loop
+from lkexplore.sound.recording import Recording
+from lkexplore.sound.timing import Gap
 
 START_TIMEOUT = 60.0
 
@@ -49,7 +49,7 @@ class Served:
 
     @property
     def where(self) -> dict[str, str]:
-        """Return keyword arguments for `lkexplore.connect` and `lkexplore.bots.play`."""
+        """Return keyword arguments for `lkexplore.connect` and `lkexplore.room.bots.play`."""
         return {"url": self.url, "api_key": self.key, "api_secret": self.secret}
 
     def start(self) -> None:
@@ -214,7 +214,7 @@ def open_files(folder: Path) -> list[str]:
 
 async def resources() -> dict[str, int]:
     """Return how much of each kind this process has in use now."""
-    from lkexplore.capture import feed
+    from lkexplore.capture.audio import stream as feed
 
     return {
         "tasks": len(await media_tasks()),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lkexplore.capture.activity import Activity
-from lkexplore.capture.backlog import Backlog
-from lkexplore.capture.clock import STREAM_RATE
-from lkexplore.reasons import Reason
-from lkexplore.timeline import Gap
+from lkexplore.capture.audio.activity import Activity
+from lkexplore.capture.audio.backlog import Backlog
+from lkexplore.capture.stream_clock import STREAM_RATE
+from lkexplore.sound.reasons import Reason
+from lkexplore.sound.timing import Gap
 
 
 @pytest.mark.parametrize("channels", [1, 2])

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lkexplore.capture.buffer import SampleBuffer
+from lkexplore.capture.audio.buffer import SampleBuffer
 
 pieces = st.lists(
     st.tuples(st.sampled_from(["int16", "float", "silence"]), st.integers(0, 300)), max_size=12

@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from lkexplore.capture.clock import STREAM_RATE, StreamClock
-from lkexplore.capture.marks import Marks
-from lkexplore.capture.vitals import Look
-from lkexplore.reasons import Reason
+from lkexplore.capture.audio.marks import Marks
+from lkexplore.capture.statistics import Look
+from lkexplore.capture.stream_clock import STREAM_RATE, StreamClock
+from lkexplore.sound.reasons import Reason
 
 FRAME = 960
 

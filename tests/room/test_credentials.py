@@ -7,8 +7,15 @@ import logging
 import jwt
 import pytest
 
-from lkexplore.credentials import Credentials, Secret, resolve, scrub, tame_sdk_log, websocket_url
 from lkexplore.errors import ConnectError, TokenError
+from lkexplore.room.credentials import (
+    Credentials,
+    Secret,
+    resolve,
+    scrub,
+    tame_sdk_log,
+    websocket_url,
+)
 
 KEY, SECRET = "key", "a secret of more than thirty-two characters"
 

@@ -14,9 +14,9 @@ import psutil
 import pytest
 
 import lkexplore as lk
-from lkexplore import embedded
-from lkexplore.embedded import EmbeddedServer, shared_server, stop_shared_server
 from lkexplore.errors import ServerError
+from lkexplore.room import embedded_server as embedded
+from lkexplore.room.embedded_server import EmbeddedServer, shared_server, stop_shared_server
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +77,7 @@ def test_it_ends_when_its_parent_is_killed():
         [
             sys.executable,
             "-c",
-            "from lkexplore.embedded import shared_server; import time\n"
+            "from lkexplore.room.embedded_server import shared_server; import time\n"
             "print(shared_server()[0]._process.pid, flush=True); time.sleep(60)",
         ],
         stdout=subprocess.PIPE,

@@ -11,7 +11,7 @@ from faulty import eventually, media_tasks, open_files, read_any, resources, sam
 from sounds import RATE, silent_blocks, sine, tone_fit
 
 from lkexplore.errors import LkExploreError
-from lkexplore.recording import Recording
+from lkexplore.sound.recording import Recording
 
 MOMENTS = 9
 CYCLES = 50

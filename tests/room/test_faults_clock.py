@@ -13,7 +13,7 @@ from faulty import click_times, only, voices
 from sounds import RATE, silent_blocks, tone_fit
 
 from lkexplore.capture import Recordings
-from lkexplore.recording import Recording
+from lkexplore.sound.recording import Recording
 
 EDGE = 0.05
 """Seconds by which the edge of a gap may be off."""

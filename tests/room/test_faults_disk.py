@@ -12,7 +12,7 @@ from faulty import child, read_any
 from sounds import RATE, silent_blocks, sine, tone_fit
 
 import lkexplore as lk
-from lkexplore.recording import Recording
+from lkexplore.sound.recording import Recording
 
 JOINED = """
 import asyncio, json, os, resource, signal, sys, time, warnings

@@ -12,9 +12,10 @@ from livekit import rtc
 from sounds import RATE, block_snr, find, silent_blocks, sine, speechlike, tone_fit
 
 import lkexplore as lk
-from lkexplore.capture import DroppedWarning, blocks
+from lkexplore.capture import DroppedWarning
+from lkexplore.capture.audio import frames as blocks
 from lkexplore.errors import ParticipantNotFound, SoundError, TrackNotFound
-from lkexplore.recording import Recording
+from lkexplore.sound.recording import Recording
 
 SETTLED = 2.0
 

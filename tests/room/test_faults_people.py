@@ -13,7 +13,7 @@ from sounds import RATE, block_snr, silent_blocks, sine, tone_fit
 
 import lkexplore as lk
 from lkexplore.errors import SoundError, TrackNotFound
-from lkexplore.video.sending import play_video
+from lkexplore.room.video_bots import play_video
 
 Permit = Callable[..., Awaitable[None]]
 

@@ -14,8 +14,8 @@ from faulty import Served, only, read_any
 from sounds import RATE, silent_blocks, sine, tone_fit
 
 import lkexplore as lk
-from lkexplore.recording import Recording
-from lkexplore.room import Room
+from lkexplore.room.room import Room
+from lkexplore.sound.recording import Recording
 
 SETTLED = 3.0
 

@@ -14,7 +14,7 @@ from sounds import RATE, block_snr, silent_blocks, sine, tone_fit
 import lkexplore as lk
 from lkexplore.capture import RecordingSession
 from lkexplore.errors import FileError, RoomClosed
-from lkexplore.recording import Recording
+from lkexplore.sound.recording import Recording
 
 SETTLED = 1.5
 

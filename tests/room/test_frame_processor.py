@@ -11,11 +11,11 @@ from livekit import rtc
 from sounds import RATE, sine, speechlike
 
 import lkexplore as lk
-from lkexplore.convert import int16_of
 from lkexplore.errors import FilterError
 from lkexplore.filters import Filter, gain, highpass, lowpass
-from lkexplore.plugs import as_frame_processor
-from lkexplore.recording import Recording
+from lkexplore.live.as_frame_processor import as_frame_processor
+from lkexplore.sound.convert import int16_of
+from lkexplore.sound.recording import Recording
 
 
 class Tap(Filter):

@@ -11,7 +11,7 @@ from livekit import api
 from sounds import RATE, silent_blocks, sine
 
 import lkexplore as lk
-from lkexplore.recording import Recording
+from lkexplore.sound.recording import Recording
 
 SETTLED = 3.0
 """Seconds until a new track's sound is no longer stretched."""

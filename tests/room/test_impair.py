@@ -20,7 +20,6 @@ from sounds import RATE, find, silent_blocks, sine, speechlike, tone_fit
 
 import lkexplore as lk
 from lkexplore.cli import main
-from lkexplore.credentials import Credentials, Secret
 from lkexplore.errors import (
     ConnectError,
     ImpairmentError,
@@ -28,10 +27,11 @@ from lkexplore.errors import (
     RoomClosed,
     TokenError,
 )
-from lkexplore.impairing import ImpairedNetwork, impair
-from lkexplore.loop import on_media_loop
-from lkexplore.recording import Recording
-from lkexplore.room import Room
+from lkexplore.room.credentials import Credentials, Secret
+from lkexplore.room.impair import ImpairedNetwork, impair
+from lkexplore.room.room import Room
+from lkexplore.sdk.media_loop import on_media_loop
+from lkexplore.sound.recording import Recording
 
 
 @pytest.fixture(autouse=True)

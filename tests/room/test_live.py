@@ -12,7 +12,7 @@ from sounds import RATE, sine, tone_fit
 
 import lkexplore as lk
 from lkexplore.errors import FilterError, ParticipantNotFound
-from lkexplore.recording import Recording
+from lkexplore.sound.recording import Recording
 
 
 def two_tones():

@@ -9,7 +9,7 @@ from sounds import RATE, sine
 from test_live import beside
 
 import lkexplore as lk
-from lkexplore.recording import Recording
+from lkexplore.sound.recording import Recording
 
 BLOCK_SECONDS = 0.02
 

@@ -10,7 +10,7 @@ from idle import Waiting
 from sounds import RATE, speechlike
 from test_kernel import BUSY, Run, kernel
 
-from lkexplore.recording import Recording
+from lkexplore.sound.recording import Recording
 
 __all__ = ["kernel"]
 

@@ -14,7 +14,14 @@ import time
 import pytest
 
 from lkexplore.errors import LkExploreError
-from lkexplore.loop import MediaUse, finish_within, media_loop, on_loop, on_media_loop, run
+from lkexplore.sdk.media_loop import (
+    MediaUse,
+    finish_within,
+    media_loop,
+    on_loop,
+    on_media_loop,
+    run,
+)
 
 
 @on_media_loop
@@ -230,7 +237,7 @@ def script(code: str, *, interrupt_after: float | None = None) -> subprocess.Com
 
 PARTIAL = """
     import asyncio, lkexplore as lk
-    from lkexplore.loop import on_media_loop
+    from lkexplore.sdk.media_loop import on_media_loop
     @on_media_loop
     async def collect():
         try:
@@ -279,7 +286,7 @@ def test_a_fork_after_first_use_is_told_why_it_cannot():
     done = script(
         """
         import os, lkexplore as lk
-        from lkexplore.loop import media_loop
+        from lkexplore.sdk.media_loop import media_loop
         media_loop()
         child = os.fork()
         if child == 0:
@@ -300,8 +307,8 @@ def test_a_fork_before_first_use_works():
     done = script(
         """
         import os, asyncio, lkexplore as lk
-        from lkexplore.loop import on_media_loop
-        import lkexplore.loop
+        from lkexplore.sdk.media_loop import on_media_loop
+        import lkexplore.sdk.media_loop
         child = os.fork()
         if child == 0:
             @on_media_loop

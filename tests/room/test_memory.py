@@ -8,12 +8,12 @@ from livekit import rtc
 from sounds import RATE, sine
 
 import lkexplore as lk
-from lkexplore.capture.clock import StreamClock
-from lkexplore.capture.memory import Ring
+from lkexplore.capture.audio.last_minute import Ring
+from lkexplore.capture.stream_clock import StreamClock
 from lkexplore.errors import ParticipantNotFound, SoundError, TrackNotFound
-from lkexplore.reasons import Reason
-from lkexplore.recording import Recording
-from lkexplore.tracks import Track
+from lkexplore.sdk.participants import Track
+from lkexplore.sound.reasons import Reason
+from lkexplore.sound.recording import Recording
 
 VIEW = Track("TR_1", "voice", "audio", "microphone", False, "opus", "alice")
 
@@ -112,7 +112,7 @@ async def test_who_reloads_the_page_is_remembered_as_one(join, send):
 
 
 async def test_recording_beside_it_opens_no_second_stream(join, send):
-    from lkexplore.capture import feed
+    from lkexplore.capture.audio import stream as feed
 
     room = await join("me")
     await send(Recording(sine(440, 1.0), RATE))

@@ -12,7 +12,7 @@ from sounds import RATE, find, sine, speechlike, tone_fit
 
 import lkexplore as lk
 from lkexplore.errors import FileError, RoomClosed, SoundError, TokenError
-from lkexplore.recording import Recording
+from lkexplore.sound.recording import Recording
 
 
 async def heard_by(ears, mouth_identity: str, channels: int = 1) -> Recording:

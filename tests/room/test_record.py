@@ -16,7 +16,7 @@ from sounds import RATE, block_snr, find, silent_blocks, sine, speechlike, tone_
 
 import lkexplore as lk
 from lkexplore.errors import ParticipantNotFound, RoomClosed, SoundError, TrackNotFound
-from lkexplore.recording import Recording
+from lkexplore.sound.recording import Recording
 
 
 async def test_a_tone_is_recorded_true_and_whole(join, send):

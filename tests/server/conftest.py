@@ -9,7 +9,7 @@ from children import Child, running
 from serving import Clients, open_clients
 from studio import Clock
 
-from lkexplore.server import forwarding
+from lkexplore.server.media import forwarding
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from livekit.protocol import models as m
 
-from lkexplore.server import rtcp, rtp
-from lkexplore.server.codecs import Codec
-from lkexplore.server.downtrack import ANY_LAYER, DownTrack
-from lkexplore.server.forwarding import PublishedTrack
-from lkexplore.server.layer import Layer
+from lkexplore.server.media import rtcp, rtp
+from lkexplore.server.media.codecs import Codec
+from lkexplore.server.media.downtrack import ANY_LAYER, DownTrack
+from lkexplore.server.media.forwarding import PublishedTrack
+from lkexplore.server.media.incoming_stream import Layer
 
 OPUS, VP8 = Codec("opus", "48000/2"), Codec("VP8", "90000")
 KEY, DELTA = b"\x10\x00", b"\x10\x01"

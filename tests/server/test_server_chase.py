@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lkexplore.server.chase import MAX_GAP, MAX_MISSING, MAX_TRIES, Chase
+from lkexplore.server.media.retransmission_requests import MAX_GAP, MAX_MISSING, MAX_TRIES, Chase
 
 
 def test_each_is_asked_for_at_growing_intervals_until_it_is_given_up() -> None:

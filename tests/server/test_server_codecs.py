@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lkexplore.server.codecs import Codec, PayloadTypes, is_key_frame
+from lkexplore.server.media.codecs import Codec, PayloadTypes, is_key_frame
 
 HEADER = bytes(12)
 KEY, NOT_KEY = True, False

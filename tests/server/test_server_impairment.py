@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from lkexplore.errors import ImpairmentError
-from lkexplore.server.impairment import (
+from lkexplore.server.network.impairment import (
     JITTER_SLOT,
     OVERHEAD_BYTES,
     QUEUE_SECONDS,

@@ -15,7 +15,7 @@ from livekit.protocol import models as m
 from livekit.protocol import rtc
 from serving import SINGLE_OFFER, audio_track, join_request, offer
 
-from lkexplore.server.joining import (
+from lkexplore.server.signalling.join_requests import (
     MAX_JOIN_BYTES,
     BadJoinRequest,
     JoinOptions,

@@ -15,8 +15,8 @@ from studio import (
     simulcast,
 )
 
-from lkexplore.server import rtcp
-from lkexplore.server.downtrack import ANY_LAYER
+from lkexplore.server.media import rtcp
+from lkexplore.server.media.downtrack import ANY_LAYER
 
 pytestmark = pytest.mark.usefixtures("clock")
 

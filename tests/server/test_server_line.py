@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 from serving import until
 
-from lkexplore.server.impairment import Impairment
-from lkexplore.server.line import MAX_WAITING, Line
+from lkexplore.server.network.impaired_link import MAX_WAITING, Line
+from lkexplore.server.network.impairment import Impairment
 from lkexplore.server.transport.failures import FailureLog
 
 

@@ -21,7 +21,7 @@ from serving import (
     video_track,
 )
 
-from lkexplore.server import sdp
+from lkexplore.server.negotiation import sdp
 
 
 def sections(description: rtc.SessionDescription) -> dict[str, sdp.MediaSection]:

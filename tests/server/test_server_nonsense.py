@@ -21,8 +21,8 @@ from serving import (
     video_track,
 )
 
-from lkexplore.server import signals
 from lkexplore.server.config import Limits, Timeouts
+from lkexplore.server.signalling import requests as signals
 
 KINDS = [field.name for field in rtc.SignalRequest.DESCRIPTOR.fields]
 

@@ -18,8 +18,8 @@ from serving import (
     video_track,
 )
 
-from lkexplore.server import sdp
 from lkexplore.server.config import Limits
+from lkexplore.server.negotiation import sdp
 
 Reason = rtc.RequestResponse.Reason
 

@@ -17,8 +17,8 @@ from studio import (
     simulcast,
 )
 
-from lkexplore.server import rtcp
-from lkexplore.server.layer import Layer
+from lkexplore.server.media import rtcp
+from lkexplore.server.media.incoming_stream import Layer
 
 pytestmark = pytest.mark.usefixtures("clock")
 

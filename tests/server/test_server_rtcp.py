@@ -7,7 +7,7 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lkexplore.server import rtcp
+from lkexplore.server.media import rtcp
 
 U8, U16, U32 = st.integers(0, 2**8 - 1), st.integers(0, 2**16 - 1), st.integers(0, 2**32 - 1)
 BLOCKS = st.builds(rtcp.ReportBlock, U32, U8, st.integers(0, 2**24 - 1), U32, U32, U32, U32)

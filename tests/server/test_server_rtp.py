@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lkexplore.server import rtp
+from lkexplore.server.media import rtp
 
 ONE_BYTE, TWO_BYTE = 0xBEDE, 0x1000
 

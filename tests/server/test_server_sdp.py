@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from serving import DUAL_ANSWER, DUAL_OFFER, SINGLE_OFFER
 
-from lkexplore.server import sdp
-from lkexplore.server.codecs import Codec
+from lkexplore.server.media.codecs import Codec
+from lkexplore.server.negotiation import sdp
 
 FINGERPRINT = ":".join(f"{(17 * n + 3) % 256:02X}" for n in range(32))
 MINIMAL = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\n"

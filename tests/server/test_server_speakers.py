@@ -10,9 +10,9 @@ from typing import Any, cast
 import pytest
 from livekit.protocol import models as m
 
-from lkexplore.server import quality
-from lkexplore.server.quality import LinkQuality
-from lkexplore.server.speakers import ACTIVE_LEVEL, ActiveSpeakers
+from lkexplore.server.media import connection_quality as quality
+from lkexplore.server.media.active_speakers import ACTIVE_LEVEL, ActiveSpeakers
+from lkexplore.server.media.connection_quality import LinkQuality
 
 
 def level(db: float) -> float:

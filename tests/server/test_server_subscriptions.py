@@ -18,9 +18,9 @@ from serving import (
     video_track,
 )
 
-from lkexplore.server import rtcp
-from lkexplore.server.downtrack import ANY_LAYER
-from lkexplore.server.subscriptions import MAX_WISHES
+from lkexplore.server.media import rtcp
+from lkexplore.server.media.downtrack import ANY_LAYER
+from lkexplore.server.media.subscriptions import MAX_WISHES
 
 
 async def publisher(clients: Clients, identity: str = "alice") -> tuple[Peer, str, str]:

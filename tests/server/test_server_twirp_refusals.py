@@ -15,7 +15,7 @@ from office import ADMIN, CALLS, CREATE, JSON, LIST, OF_A_PARTICIPANT, OF_A_ROOM
 from serving import Clients, open_clients, token
 
 from lkexplore.server.config import Limits
-from lkexplore.server.twirp import TwirpError, decode
+from lkexplore.server.signalling.twirp import TwirpError, decode
 
 
 @pytest.fixture(params=[JSON, PROTOBUF])

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from livekit.protocol import models as m
 from serving import SINGLE_OFFER
 
-from lkexplore.server import rtcp, sdp
-from lkexplore.server.codecs import Codec
-from lkexplore.server.forwarding import PublishedTrack
-from lkexplore.server.uplink import RECEIVE_BITS_PER_SECOND, Uplink
+from lkexplore.server.media import rtcp
+from lkexplore.server.media.codecs import Codec
+from lkexplore.server.media.forwarding import PublishedTrack
+from lkexplore.server.media.uplink import RECEIVE_BITS_PER_SECOND, Uplink
+from lkexplore.server.negotiation import sdp
 
 MID_ID, RID_ID = 4, 10
 

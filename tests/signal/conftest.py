@@ -6,7 +6,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from lkexplore.recording import Recording
+from lkexplore.sound.recording import Recording
 
 matplotlib.use("Agg")
 

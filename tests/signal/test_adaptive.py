@@ -11,7 +11,7 @@ from scipy.signal import lfilter
 from lkexplore.errors import FilterError, SoundError
 from lkexplore.filters import lms, nlms
 from lkexplore.measure import rms_dbfs
-from lkexplore.recording import Recording
+from lkexplore.sound.recording import Recording
 
 RATE = 48000
 WAY = np.array([0.0, 0.6, -0.3, 0.0, 0.2, 0.1, -0.05])

@@ -9,7 +9,7 @@ import pytest
 
 from lkexplore.errors import FilterError
 from lkexplore.filters import from_pedalboard, gain
-from lkexplore.recording import Recording
+from lkexplore.sound.recording import Recording
 
 pedalboard = pytest.importorskip("pedalboard", reason="the extra 'pedalboard' is not installed")
 

@@ -6,7 +6,7 @@ import pytest
 from lkexplore.errors import FilterError
 from lkexplore.filters import Chain, Filter, Parameter, as_filter, gain, highpass, lowpass, notch
 from lkexplore.measure import lag_seconds
-from lkexplore.recording import Recording
+from lkexplore.sound.recording import Recording
 
 
 class Half:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.signal import butter, filtfilt, firwin, lfilter
 
-from lkexplore.checking import check
+from lkexplore.checking.check import check
 from lkexplore.errors import FilterError, SoundError
 from lkexplore.filters import Filter, bandpass, from_function, gain, highpass, lowpass, notch
 
@@ -100,7 +100,7 @@ class TestForgottenState:
             return lfilter(B, A, block)
 
         shown = text(smooth)
-        from lkexplore.checking.cutting import noise
+        from lkexplore.checking.block_sizes import noise
 
         x = noise(2.0, RATE, 0)
         whole, alone = smooth(x)[:, 480], smooth(x[:, 480:960])[:, 0]

@@ -11,7 +11,7 @@ from scipy.signal import butter, lfilter
 
 import lkexplore as lk
 from lkexplore.filters import Filter
-from lkexplore.interval import MediaUse
+from lkexplore.sdk.thread_switching import MediaUse
 
 RATE = 48000
 B, A = butter(2, 0.1)

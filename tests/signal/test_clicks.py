@@ -14,8 +14,8 @@ import pytest
 
 import lkexplore.filters as f
 from lkexplore.filters import Filter
-from lkexplore.filters.swap import Swap
-from lkexplore.recording import Recording
+from lkexplore.filters.engine.swap import Swap
+from lkexplore.sound.recording import Recording
 
 RATE = 48000
 AT = 2 * RATE

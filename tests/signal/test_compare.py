@@ -10,11 +10,11 @@ import pytest
 from matplotlib.figure import Figure
 
 from lkexplore import measure
-from lkexplore.comparing import compare
 from lkexplore.errors import SoundError
+from lkexplore.files.sample_sounds import sample
 from lkexplore.filters import highpass, lowpass
-from lkexplore.recording import Recording
-from lkexplore.samples import sample
+from lkexplore.plot.comparison import compare
+from lkexplore.sound.recording import Recording
 
 RATE = 48000
 

@@ -7,8 +7,8 @@ import pytest
 
 from lkexplore.errors import FilterError
 from lkexplore.filters import denoise
-from lkexplore.filters.noise_floor import RunningFloor
-from lkexplore.recording import Recording
+from lkexplore.filters.engine.noise_floor import RunningFloor
+from lkexplore.sound.recording import Recording
 
 RATE = 48000
 

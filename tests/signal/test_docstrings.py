@@ -21,7 +21,11 @@ MODULES = sorted(
         for package in PACKAGES
         for found in pkgutil.walk_packages(package.__path__, package.__name__ + ".")
     }
-    | {"lkexplore.comparing", "lkexplore.plugs", "lkexplore.frameprocessor"}
+    | {
+        "lkexplore.plot.comparison",
+        "lkexplore.live.as_frame_processor",
+        "lkexplore.live.frame_processor",
+    }
 )
 FUNCTIONS = [
     (package.__name__, name)

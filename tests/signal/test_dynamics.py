@@ -11,7 +11,7 @@ from scipy.signal import firwin, resample_poly
 from lkexplore.errors import FilterError
 from lkexplore.filters import compressor, expander, gate, limiter
 from lkexplore.measure import true_peak_dbtp
-from lkexplore.recording import Recording
+from lkexplore.sound.recording import Recording
 
 RATE = 48000
 

@@ -13,7 +13,7 @@ from scipy.signal import iirnotch, lfilter, sosfilt, tf2sos
 
 import lkexplore.filters as f
 from lkexplore.filters import Filter
-from lkexplore.recording import Recording
+from lkexplore.sound.recording import Recording
 
 RATE = 48000
 LENGTH = 3000

@@ -13,7 +13,7 @@ import soundfile
 from lkexplore.errors import FileError
 from lkexplore.files import ClippedWarning, load, save
 from lkexplore.measure import lag_seconds, snr_db, tone_hz
-from lkexplore.recording import Recording
+from lkexplore.sound.recording import Recording
 
 
 def only(folder: Path) -> list[str]:
@@ -68,7 +68,7 @@ def test_lossy_files_keep_pitch_level_and_place(
 
 @pytest.mark.parametrize("suffix", ["ogg", "mp3"])
 def test_lossy_files_are_not_late(tmp_path: Path, suffix: str) -> None:
-    from lkexplore.samples import sample
+    from lkexplore.files.sample_sounds import sample
 
     speech = sample("speech")
     path = tmp_path / f"x.{suffix}"

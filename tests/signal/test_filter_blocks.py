@@ -18,7 +18,7 @@ from lkexplore.filters import (
     lowpass,
     notch,
 )
-from lkexplore.recording import Recording
+from lkexplore.sound.recording import Recording
 
 
 class Echo(Filter):

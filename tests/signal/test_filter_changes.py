@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from lkexplore.filters import bandpass, gain, highpass, lowpass, notch
-from lkexplore.filters.linear import FADE_SECONDS
+from lkexplore.filters.linear.linear_filter import FADE_SECONDS
 from lkexplore.measure import rms_dbfs, tone_hz
-from lkexplore.recording import Recording
+from lkexplore.sound.recording import Recording
 
 RATE = 48000
 

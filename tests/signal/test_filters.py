@@ -11,7 +11,7 @@ import scipy.signal
 from lkexplore.errors import FilterError, SoundError
 from lkexplore.filters import bandpass, gain, highpass, lowpass, notch
 from lkexplore.measure import rms_dbfs
-from lkexplore.recording import Recording
+from lkexplore.sound.recording import Recording
 
 LINEAR = [lowpass(1000), highpass(300), bandpass(300, 3400), notch(50), gain(-6)]
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import lkexplore.filters as f
 from lkexplore.errors import FilterError, SoundError
 from lkexplore.filters import Filter
-from lkexplore.recording import Recording
+from lkexplore.sound.recording import Recording
 
 RATE = 48000
 NOISE = Recording(

@@ -10,10 +10,11 @@ import scipy.signal as ss
 
 from lkexplore import filters as f
 from lkexplore.errors import FilterError
-from lkexplore.filters import Filter, sections
-from lkexplore.filters.fade import fade_in
+from lkexplore.filters import Filter
+from lkexplore.filters.engine.fade import fade_in
+from lkexplore.filters.linear import short_block_sos as sections
 from lkexplore.measure import lag_seconds
-from lkexplore.recording import Recording
+from lkexplore.sound.recording import Recording
 
 RATE = 48000
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lkexplore import filters as f
 from lkexplore.errors import SoundError
 from lkexplore.filters import Filter
-from lkexplore.recording import Recording
+from lkexplore.sound.recording import Recording
 
 RATE = 48000
 

@@ -11,7 +11,7 @@ import scipy.signal as ss
 
 from lkexplore import filters as f
 from lkexplore.errors import FilterError
-from lkexplore.recording import Recording
+from lkexplore.sound.recording import Recording
 
 RATE = 44100
 OCTAVES = [1000 * 2.0**k for k in range(-5, 5)]

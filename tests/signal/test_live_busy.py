@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from lkexplore.live.busy import Kernel
 from lkexplore.live.stats import LiveStats
+from lkexplore.notebook.shared.kernel_busy import Kernel
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_outside_of_a_notebook_nothing_is_busy():
     """In a process of its own, which has never imported IPython."""
     code = (
         "import sys, time\n"
-        "from lkexplore.live.busy import Kernel\n"
+        "from lkexplore.notebook.shared.kernel_busy import Kernel\n"
         "kernel = Kernel(); kernel.watch()\n"
         "print(kernel.busy_for(time.monotonic()), 'IPython' in sys.modules)\n"
     )

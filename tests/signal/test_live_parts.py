@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lkexplore.filters import Filter, gain, lowpass, pan
-from lkexplore.filters.swap import Swap
+from lkexplore.filters.engine.swap import Swap
 from lkexplore.live.guard import Guard
 
 RATE, BLOCK = 48_000, 480

@@ -14,7 +14,7 @@ from lkexplore.measure import (
     snr_db,
     tone_hz,
 )
-from lkexplore.recording import Recording
+from lkexplore.sound.recording import Recording
 
 RATE = 48000
 
@@ -77,7 +77,7 @@ def test_whole_lags_are_exact(noise, shift: int) -> None:
 @settings(max_examples=20, deadline=None)
 @given(st.floats(-300, 300))
 def test_fractions_of_a_sample_are_found(shift: float) -> None:
-    from lkexplore.samples import sample
+    from lkexplore.files.sample_sounds import sample
 
     x = sample("speech")[0.5:1.5].resample(RATE).samples[0]
     reference, test = np.pad(x, 2000), fractionally_delayed(x, shift)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lkexplore.errors import SoundError
+from lkexplore.files.sample_sounds import sample
 from lkexplore.measure import (
     loudness_lufs,
     momentary_lufs,
@@ -14,7 +15,6 @@ from lkexplore.measure import (
     true_peak_dbtp,
 )
 from lkexplore.measure.loudness import k_weighting
-from lkexplore.samples import sample
 
 RATE = 48000
 

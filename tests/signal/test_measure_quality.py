@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from lkexplore.errors import MissingExtra, SoundError
+from lkexplore.files.sample_sounds import sample
 from lkexplore.filters import lowpass
 from lkexplore.measure import (
     lag_seconds,
@@ -21,8 +22,7 @@ from lkexplore.measure import (
     thd_db,
     thd_n_db,
 )
-from lkexplore.recording import Recording
-from lkexplore.samples import sample
+from lkexplore.sound.recording import Recording
 
 RATE = 48000
 ROOT = Path(__file__).resolve().parents[2]

@@ -18,7 +18,7 @@ from lkexplore.filters import (
     mix,
     pan,
 )
-from lkexplore.recording import Recording
+from lkexplore.sound.recording import Recording
 
 RATE = 48000
 

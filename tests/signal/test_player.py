@@ -10,10 +10,10 @@ import pytest
 import soundfile
 
 from lkexplore.errors import SoundError
+from lkexplore.files.sample_sounds import sample
 from lkexplore.measure import peak_dbfs, rms_dbfs, snr_db
-from lkexplore.player import Player, describe, waveform_svg
-from lkexplore.recording import Gap, Recording
-from lkexplore.samples import sample
+from lkexplore.notebook.player.player import Player, describe, waveform_svg
+from lkexplore.sound.recording import Gap, Recording
 
 
 def heard(html: str) -> tuple[str, Recording]:

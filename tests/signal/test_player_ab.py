@@ -9,11 +9,11 @@ import pytest
 from test_player import heard
 
 from lkexplore.errors import SoundError
+from lkexplore.files.sample_sounds import sample
 from lkexplore.measure import loudness_lufs, rms_dbfs
-from lkexplore.recording import Recording
-from lkexplore.samples import sample
-from lkexplore.widgets.ab_blind import ABX, Answer, abx, chance_of_guessing
-from lkexplore.widgets.ab_player import ab
+from lkexplore.notebook.ab.ab_player import ab
+from lkexplore.notebook.ab.abx import ABX, Answer, abx, chance_of_guessing
+from lkexplore.sound.recording import Recording
 
 
 def embedded(html: str) -> list[tuple[str, Recording, float]]:

@@ -8,11 +8,16 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from lkexplore.envelope import column_edges, covered_columns, extremes, rms_columns
 from lkexplore.errors import SoundError
+from lkexplore.files.sample_sounds import sample
 from lkexplore.plot import spectrogram, waveform
-from lkexplore.recording import Gap, Recording
-from lkexplore.samples import sample
+from lkexplore.sound.envelope import (
+    column_edges,
+    covered_columns,
+    extremes,
+    rms_columns,
+)
+from lkexplore.sound.recording import Gap, Recording
 
 RATE = 48000
 

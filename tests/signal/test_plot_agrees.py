@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from scipy.signal import ShortTimeFFT
 
 from lkexplore import plot
-from lkexplore.envelope import column_edges, extremes, outline_of, rms_columns
-from lkexplore.plot.columns import level_columns
-from lkexplore.samples import sample
+from lkexplore.files.sample_sounds import sample
+from lkexplore.plot.spectrogram_columns import level_columns
+from lkexplore.sound.envelope import column_edges, extremes, outline_of, rms_columns
 
 RATE = 48000
 

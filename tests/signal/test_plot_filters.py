@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from lkexplore import plot
 from lkexplore.errors import FilterError, SoundError
 from lkexplore.filters import compressor, from_ba, gain, highpass, limiter, lowpass, notch
-from lkexplore.recording import Recording
+from lkexplore.sound.recording import Recording
 
 RATE = 48000
 PARTS = ["magnitude", "phase", "delay", "coherence"]

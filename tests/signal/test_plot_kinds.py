@@ -13,13 +13,13 @@ from matplotlib.figure import Figure
 
 from lkexplore import measure, plot
 from lkexplore.errors import FilterError, SoundError
+from lkexplore.files.sample_sounds import sample
 from lkexplore.filters import lowpass, peaking
-from lkexplore.plot.drawing import add_legend
+from lkexplore.plot.axes import add_legend
 from lkexplore.plot.panels import split
 from lkexplore.plot.reassigned import reassigned_columns
 from lkexplore.plot.scales import mel_of_hz
-from lkexplore.recording import Recording
-from lkexplore.samples import sample
+from lkexplore.sound.recording import Recording
 
 RATE = 48000
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from lkexplore import plot
 from lkexplore.filters import lowpass
-from lkexplore.recording import Recording
+from lkexplore.sound.recording import Recording
 
 RATE = 48000
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lkexplore.errors import SoundError
-from lkexplore.recording import Gap, Recording
-from lkexplore.sound import as_recording
+from lkexplore.sound.as_recording import as_recording
+from lkexplore.sound.recording import Gap, Recording
 
 
 def ramp(length: int = 1000, rate: int = 1000, channels: int = 1, **meta: object) -> Recording:
@@ -273,7 +273,7 @@ def test_sound_is_a_recording_or_a_pair() -> None:
 
 def test_importing_a_recording_is_cheap() -> None:
     code = (
-        "import sys, lkexplore.recording\n"
+        "import sys, lkexplore.sound.recording\n"
         "heavy = {'scipy', 'matplotlib', 'soundfile', 'soxr', 'librosa', 'livekit'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from lkexplore.errors import SoundError
 from lkexplore.measure import lag_seconds, rms_dbfs, snr_db, tone_hz
-from lkexplore.recording import Gap, Recording
+from lkexplore.sound.recording import Gap, Recording
 
 
 @pytest.mark.parametrize("rate", [8000, 16000, 22050, 44100, 96000])

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import lkexplore.samples
+import lkexplore.files.sample_sounds
 from lkexplore.errors import FileError
 from lkexplore.files import load
+from lkexplore.files.sample_sounds import sample, sample_names
 from lkexplore.measure import lag_seconds, rms_dbfs, snr_db, tone_hz
-from lkexplore.samples import sample, sample_names
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 NAMES = ("chirp", "clicks", "hum", "plucked", "speech", "speech_noisy", "sweep")
@@ -38,7 +38,7 @@ def test_unknown_names_are_answered_with_the_known_ones() -> None:
 
 
 def test_missing_data_say_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(lkexplore.samples, "_FOLDERS", (tmp_path,))
+    monkeypatch.setattr(lkexplore.files.sample_sounds, "_FOLDERS", (tmp_path,))
     assert sample_names() == ()
     with pytest.raises(FileError, match="reinstall"):
         sample("speech")

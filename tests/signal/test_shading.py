@@ -10,9 +10,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from lkexplore.errors import SoundError
+from lkexplore.files.sample_sounds import sample
 from lkexplore.plot import spectrogram, timeline, waveform
-from lkexplore.recording import Concealment, Gap, Recording
-from lkexplore.samples import sample
+from lkexplore.sound.recording import Concealment, Gap, Recording
 
 RATE = 8000
 

@@ -24,7 +24,7 @@ from lkexplore.files import (
     sidecar_path,
     write_sidecar,
 )
-from lkexplore.recording import Concealment, Gap, Recording, Timing
+from lkexplore.sound.recording import Concealment, Gap, Recording, Timing
 
 START = datetime(2024, 5, 1, 12, 0, 0, 123456, tzinfo=UTC)
 TIMING = Timing(delay=0.08, residual=0.002, rate=48000.25, resolution=0.2)

@@ -14,7 +14,7 @@ import soundfile
 
 from lkexplore.errors import FileError, SoundError
 from lkexplore.files import SoundWriter, load
-from lkexplore.files.wav import GrowingWav
+from lkexplore.files.growing_wav import GrowingWav
 
 RATE = 48000
 SUFFIXES = ("wav", "flac")

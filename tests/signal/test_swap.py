@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from lkexplore.errors import FilterError
 from lkexplore.filters import gain, lowpass
-from lkexplore.filters.swap import FADE_SECONDS, Swap
+from lkexplore.filters.engine.swap import FADE_SECONDS, Swap
 
 RATE = 48_000
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lkexplore.errors import SoundError
-from lkexplore.recording import Concealment, Gap, Recording, Timing
+from lkexplore.sound.recording import Concealment, Gap, Recording, Timing
 
 TIMING = Timing(delay=0.08, residual=0.002, rate=48000.3, resolution=0.2)
 
@@ -81,7 +81,7 @@ def test_its_amount_is_in_the_description() -> None:
 
 
 def test_the_small_picture_shows_it() -> None:
-    from lkexplore.player import waveform_svg
+    from lkexplore.notebook.player.player import waveform_svg
 
     root = ElementTree.fromstring(waveform_svg(lossy(gaps=[Gap(3.0, 4.0, "muted")])))
     found = [(r[0].text, r.get("x"), r.get("width")) for r in root if r.tag.endswith("rect")]

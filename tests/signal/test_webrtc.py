@@ -13,7 +13,7 @@ from scipy.signal import lfilter
 from lkexplore.errors import FilterError
 from lkexplore.filters import webrtc
 from lkexplore.measure import rms_dbfs
-from lkexplore.recording import Recording
+from lkexplore.sound.recording import Recording
 
 RATE = 48000
 

@@ -8,8 +8,8 @@ from contextlib import AsyncExitStack
 import pytest_asyncio
 
 import lkexplore as lk
-from lkexplore.room import Room
-from lkexplore.video.sending import VideoBot, play_video
+from lkexplore.room.room import Room
+from lkexplore.room.video_bots import VideoBot, play_video
 
 Join = Callable[..., Awaitable[Room]]
 Show = Callable[..., Awaitable[VideoBot]]

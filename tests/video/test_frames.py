@@ -11,9 +11,9 @@ import pytest
 from livekit import rtc
 from sights import SIZE, colour_error, number_of, numbered
 
+from lkexplore.capture.video import VideoFrame, VideoFrames, capture_image
 from lkexplore.errors import LkExploreError, ParticipantNotFound, TrackNotFound
-from lkexplore.loop import media_loop, on_media_loop
-from lkexplore.video import VideoFrame, VideoFrames, capture_image
+from lkexplore.sdk.media_loop import media_loop, on_media_loop
 
 
 async def to_the_end(frames: VideoFrames) -> list[VideoFrame]:

@@ -16,6 +16,9 @@ from livekit import rtc
 from sights import COLOURS, SIZE, colour_error, number_of, numbered
 
 import lkexplore.live.video as live_video_module
+from lkexplore.capture.video import VideoFrames, capture_image, record_video
+from lkexplore.capture.video import stalled_track as revival
+from lkexplore.capture.video.picture import Picture
 from lkexplore.errors import (
     FilterError,
     LkExploreError,
@@ -23,12 +26,10 @@ from lkexplore.errors import (
     RoomClosed,
     TokenError,
 )
-from lkexplore.live.pictures import Worker
+from lkexplore.live.picture_worker import Worker
 from lkexplore.live.video import _as_it_is
-from lkexplore.loop import on_media_loop
-from lkexplore.video import VideoFrames, capture_image, record_video, revival
-from lkexplore.video.outlet import as_frame
-from lkexplore.video.picture import Picture
+from lkexplore.publishing.outgoing_video import as_frame
+from lkexplore.sdk.media_loop import on_media_loop
 
 THREAD = "lkexplore-pictures"
 

@@ -13,10 +13,10 @@ from livekit import rtc
 from sights import SIZE
 from sync import apart, beeps, flashes, sound_of
 
+from lkexplore.capture.video import record_av
 from lkexplore.errors import LkExploreError, TrackNotFound
-from lkexplore.loop import on_media_loop
 from lkexplore.measure import tone_hz
-from lkexplore.video import record_av
+from lkexplore.sdk.media_loop import on_media_loop
 
 RATE = 48_000
 PERIOD, LIT = 1.0, 0.2

@@ -13,9 +13,9 @@ from livekit import rtc
 from livekit.rtc.room import SimulateScenarioKind
 from sights import SIZE, colour_error, number_of, numbered
 
+from lkexplore.capture.video import SavedVideo, VideoRecording, record_video
 from lkexplore.errors import FileError, LkExploreError, RoomClosed, TrackNotFound
-from lkexplore.loop import media_loop, on_media_loop
-from lkexplore.video import SavedVideo, VideoRecording, record_video
+from lkexplore.sdk.media_loop import media_loop, on_media_loop
 
 
 def draw(number: int) -> np.ndarray:
@@ -284,7 +284,7 @@ async def test_a_full_disk_ends_it_with_what_is_there(join, show, tmp_path, monk
     """A disk that takes so many bytes and no more, as the operating system says it."""
     import errno
 
-    from lkexplore.video import disk
+    from lkexplore.capture.video import muxer_file as disk
 
     class Small(disk.Disk):
         def flush(self) -> None:
@@ -292,7 +292,7 @@ async def test_a_full_disk_ends_it_with_what_is_there(join, show, tmp_path, monk
                 self.error = OSError(errno.ENOSPC, "No space left on device")
             super().flush()
 
-    monkeypatch.setattr("lkexplore.video.mp4.Disk", Small)
+    monkeypatch.setattr("lkexplore.capture.video.growing_mp4.Disk", Small)
     await show(draw)
     room = await join()
     with pytest.warns(UserWarning, match="cannot be written: No space left on device"):
@@ -313,7 +313,7 @@ async def test_nothing_is_left_running(join, show, tmp_path):
     await record_video("alice", 0.2, room=room)
 
     def tasks() -> int:
-        return sum("lkexplore/video/w" in repr(t) for t in asyncio.all_tasks(media_loop()))
+        return sum("lkexplore/capture/video/receiver" in repr(t) for t in asyncio.all_tasks(media_loop()))
 
     threads = threading.active_count()
     for round_ in range(8):

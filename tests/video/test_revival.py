@@ -12,9 +12,9 @@ import pytest
 from livekit import rtc
 from sights import colour_error, number_of, numbered
 
-from lkexplore.loop import on_media_loop
-from lkexplore.video import VideoFrames, record_av, record_video
-from lkexplore.video.revival import DECODED, MOST_TRIES, StandStill
+from lkexplore.capture.video import VideoFrames, record_av, record_video
+from lkexplore.capture.video.stalled_track import DECODED, MOST_TRIES, StandStill
+from lkexplore.sdk.media_loop import on_media_loop
 
 
 @pytest.fixture

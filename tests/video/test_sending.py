@@ -9,9 +9,9 @@ import pytest
 from sights import SIZE, number_of, numbered
 from sync import apart, beeps, flashes
 
+from lkexplore.capture.video import capture_image, record_av, record_video
 from lkexplore.errors import LkExploreError, TokenError
-from lkexplore.video import capture_image, record_av, record_video
-from lkexplore.video.sending import colour_bars, play_video
+from lkexplore.room.video_bots import colour_bars, play_video
 
 
 async def test_an_array_is_shown_over_and_over(join, show):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.signal import correlate
 
-from lkexplore.video.mp4 import Mp4File
-from lkexplore.video.soundtrack import read_sound
+from lkexplore.capture.video.growing_mp4 import Mp4File
+from lkexplore.capture.video.soundtrack import read_sound
 
 RATE = 48_000
 PLACES = [4800 + 12_000 * n for n in range(8)]

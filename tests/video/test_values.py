@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from sights import SIZE, colour_error, number_of, numbered
 
+from lkexplore.capture.video.video_recording import VideoRecording
 from lkexplore.errors import FileError, LkExploreError
-from lkexplore.timeline import Gap
-from lkexplore.video.recording import VideoRecording
+from lkexplore.sound.timing import Gap
 
 
 def film(count: int = 30, fps: float = 30.0, size: tuple[int, int] = SIZE) -> VideoRecording:
@@ -126,8 +126,8 @@ import numpy as np
 sys.path.insert(0, {tests!r})
 from sights import numbered
 from lkexplore.errors import FileError
-from lkexplore.video.mp4 import Mp4File
-from lkexplore.video.saving import _planes
+from lkexplore.capture.video.growing_mp4 import Mp4File
+from lkexplore.capture.video.save import _planes
 from pathlib import Path
 limit = int(sys.argv[2])
 if limit:

@@ -76,7 +76,9 @@ def test_every_public_name_is_there_and_documented():
 def test_what_lies_beneath_is_free_of_the_sdk():
     code = (
         "import sys\n"
-        "from lkexplore import recording, files, filters, plot, measure, samples, player\n"
+        "from lkexplore import files, filters, plot, measure\n"
+        "from lkexplore.notebook.player import player\n"
+        "from lkexplore.sound import recording\n"
         "recording.Recording([0.0], 8000) | filters.lowpass(100)\n"
         "print([m for m in sys.modules if m.split('.')[0] == 'livekit'])"
     )

@@ -7,7 +7,7 @@ from scipy.signal import butter
 import lkexplore as lk
 from lkexplore import filters
 from lkexplore.errors import FilterError
-from lkexplore.widgets.code import code_of
+from lkexplore.notebook.filter_lab.generated_code import code_of
 
 FILTERS = [
     filters.lowpass(1234.5678, 7, "elliptic", ripple_db=1.5, stop_db=70),

@@ -8,7 +8,7 @@ import pytest
 
 import lkexplore as lk
 from lkexplore.errors import FilterError, SoundError
-from lkexplore.widgets import bench
+from lkexplore.notebook.filter_lab import curves as bench
 
 PATIENCE = 30.0
 

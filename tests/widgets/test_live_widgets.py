@@ -14,10 +14,10 @@ import pytest
 from ipywidgets.widgets import widget
 
 import lkexplore as lk
-from lkexplore.credentials import claims_of
 from lkexplore.errors import MissingBundle, SoundError, TokenError, TrackNotFound
-from lkexplore.widgets import page
-from lkexplore.widgets.page.build import CLIENT, build
+from lkexplore.notebook import page
+from lkexplore.notebook.page.build import CLIENT, build
+from lkexplore.room.credentials import claims_of
 
 TONE = (0.3 * np.sin(2 * np.pi * 1000 * np.arange(48000) / 48000)).astype("f4"), 48000
 
@@ -46,7 +46,9 @@ async def bob(server, room):
 @pytest.fixture
 def bundle(monkeypatch):
     """Have a client, be it one that no browser would take."""
-    monkeypatch.setattr("lkexplore.widgets.browser_participant.client", lambda: b"client")
+    monkeypatch.setattr(
+        "lkexplore.notebook.browser_participant.browser_participant.client", lambda: b"client"
+    )
 
 
 async def test_a_scope_tells_what_is_heard(room, bob, monkeypatch):
@@ -105,7 +107,7 @@ async def test_a_scope_shows_one_track_too(room, bob):
 
 
 async def test_a_scope_that_nobody_looks_at_sends_nothing(room, bob, monkeypatch):
-    monkeypatch.setattr("lkexplore.widgets.presence.UNSEEN_SECONDS", 0.5)
+    monkeypatch.setattr("lkexplore.notebook.shared.presence.UNSEEN_SECONDS", 0.5)
     scope, sent = lk.Scope(room), []
     monkeypatch.setattr(scope, "send", lambda *told: sent.append(told))
     scope._heard(scope, {"seen": True}, [])
@@ -181,7 +183,7 @@ async def test_a_room_of_the_sdk_has_no_key(room, bundle):
 async def test_without_its_bundle_it_says_what_to_do(room, monkeypatch, tmp_path):
     monkeypatch.setattr(page, "_CLIENT", tmp_path / "nothing.gz")
     page.client.cache_clear()
-    with pytest.raises(MissingBundle, match=r"lkexplore\.widgets\.page\.build"):
+    with pytest.raises(MissingBundle, match=r"lkexplore\.notebook\.page\.build"):
         lk.BrowserParticipant(room)
     page.client.cache_clear()
 
@@ -264,7 +266,7 @@ async def test_a_widget_that_cannot_be_made_is_not_left_open(room, bundle, serve
 @pytest.mark.parametrize("bare", [False, True])
 @pytest.mark.parametrize("how", ["they leave", "we leave"])
 async def test_a_scope_of_one_track_ends_with_it(server, monkeypatch, bare, how):
-    monkeypatch.setattr("lkexplore.widgets.everybody.QUIET_LOOKS", 4)
+    monkeypatch.setattr("lkexplore.notebook.shared.room_tracks.QUIET_LOOKS", 4)
     name = f"one-{time.monotonic_ns()}"
     async with lk.connect(name, **server.where) as room:
         bot = await lk.bots.play(name, TONE, "bob", **server.where)

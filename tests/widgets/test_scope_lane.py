@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from livekit import rtc
 
-from lkexplore.tracks import Track
-from lkexplore.widgets.scope_lane import BINS, Lane, bin_edges_hz, labels
+from lkexplore.notebook.scope.lane import BINS, Lane, bin_edges_hz, labels
+from lkexplore.sdk.participants import Track
 
 RATE = 48000
 

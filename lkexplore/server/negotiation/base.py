@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from livekit.protocol import models as m
 from livekit.protocol import rtc
 
-from .. import sdp
-from ..codecs import Codec
-from ..forwarding import PublishedTrack
-from ..subscriptions import Subscription
+from ..media.codecs import Codec
+from ..media.forwarding import PublishedTrack
+from ..media.subscriptions import Subscription
+from . import sdp
 
 if TYPE_CHECKING:
+    from ..media.uplink import Uplink
     from ..transport import Transport
-    from ..uplink import Uplink
 
 _PLACEHOLDER = Codec("opus", "48000/2")
 

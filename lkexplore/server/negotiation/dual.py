@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from livekit.protocol import rtc
 
-from .. import sdp
-from ..codecs import Codec, PayloadTypes
-from ..forwarding import PublishedTrack
-from ..subscriptions import Subscription
+from ..media.codecs import Codec, PayloadTypes
+from ..media.forwarding import PublishedTrack
+from ..media.subscriptions import Subscription
+from . import sdp
 from .base import Negotiator, PeerHost, received_codec
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from livekit.protocol import models as m
 from livekit.protocol import rtc
 
-from .. import sdp
-from ..subscriptions import Subscription
+from ..media.subscriptions import Subscription
+from . import sdp
 from .base import Negotiator, PeerHost, received_codec
 
 if TYPE_CHECKING:

@@ -17,10 +17,11 @@ import time
 from collections.abc import Callable
 
 from lkexplore.errors import ServerError
-from lkexplore.server.transport import stun
 from lkexplore.server.transport.certificate import Certificate
 from lkexplore.server.transport.endpoint import Address, Endpoint
 from lkexplore.server.transport.failures import FailureLog
+
+from . import stun
 
 MAX_DATAGRAM_BYTES = 2048
 MAX_BATCH = 64

@@ -13,8 +13,8 @@ from e2e_process import InnerServer
 from livekit import rtc
 
 from lkexplore.server.config import ServerConfig
-from lkexplore.server.impairment import Impairment
-from lkexplore.server.line import DIRECTIONS, Direction
+from lkexplore.server.network.impaired_link import DIRECTIONS, Direction
+from lkexplore.server.network.impairment import Impairment
 
 _BAD = Impairment(loss=0.05, jitter_ms=40)
 _SECONDS = 5.0

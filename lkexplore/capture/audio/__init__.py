@@ -1,0 +1,1 @@
+"""A live track's sound: received, placed on one clock, and stored."""

@@ -1,0 +1,207 @@
+"""An MP4 file that grows: H.264 at the times of the pictures, AAC beside it, whole at any time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import FileError
+from .muxer_file import Disk
+from .picture import Image
+
+if TYPE_CHECKING:
+    import av
+
+__all__ = ["SOUND_RATE", "Mp4File", "checked_path"]
+
+SOUND_RATE = 48_000
+
+_CLOCK = 90_000
+_FRAGMENT = 0.5
+"""Seconds after which what was written is complete on the disk."""
+
+_ENCODERS = {
+    "libx264": {"preset": "veryfast", "tune": "zerolatency", "crf": "20"},
+    "libopenh264": {"b": "4M"},
+}
+_BT601, _LIMITED = 6, 1
+
+
+def checked_path(path: str | os.PathLike[str], overwrite: bool) -> Path:
+    """Return where to write, or say why not there."""
+    target = Path(path)
+    if target.suffix.lower() != ".mp4":
+        raise FileError(f"{target.name!r} does not end in .mp4: video is written as MP4 only")
+    if not target.parent.is_dir():
+        raise FileError(f"there is no folder {target.parent}: make it first")
+    if target.is_dir():
+        raise FileError(f"{target} is a folder: give the path of a file in it")
+    if target.exists() and not overwrite:
+        raise FileError(f"{target} is there already: choose another name, or overwrite=True")
+    return target
+
+
+class Mp4File:
+    """Writes pictures and sound; not for use by two threads at once.
+
+    While it grows it consists of complete fragments, so that a process that is killed leaves a
+    file that plays; closing it makes an ordinary MP4 of it.
+
+    Parameters
+    ----------
+    path : Path
+        As `checked_path` returns it.
+    size : tuple of int
+        Width and height, both even; pictures of other sizes are scaled.
+    channels : int
+        Of the sound; 0 for none.
+
+    Attributes
+    ----------
+    times : list of float
+        Seconds at which pictures begin.
+    samples : int
+        Samples of sound per channel, at 48000 Hz.
+    resized : int
+        How many pictures were scaled.
+    closed : bool
+        Whether nothing more is written.
+
+    Raises
+    ------
+    FileError
+        From every method, when the disk does not take it, and what is there stays.
+    """
+
+    def __init__(self, path: Path, size: tuple[int, int], channels: int = 0) -> None:
+        import av
+
+        self.path, self.size = path, size
+        self.times: list[float] = []
+        self.samples = self.resized = 0
+        self.closed = False
+        self._last: av.VideoFrame | None = None
+        self._ticks = -1
+        options = {
+            # The header waits for the first fragment, to say by how much AAC begins before 0 s.
+            "movflags": "hybrid_fragmented+delay_moov",
+            "frag_duration": str(round(_FRAGMENT * 1e6)),
+            "flush_packets": "1",
+        }
+        with self._failing():
+            self._disk = Disk(path)
+            self._container = av.open(self._disk, "w", format="mp4", options=options)
+            self._video = self._add_video(size)
+            self._audio: Any = None
+            if channels:
+                layout = "stereo" if channels == 2 else "mono"
+                self._audio = self._container.add_stream("aac", rate=SOUND_RATE, layout=layout)
+                self._audio.codec_context.bit_rate = 96_000 * channels
+
+    def add_picture(self, yuv: Image, seconds: float) -> None:
+        """Show a picture, as `yuv_of` returns it, from that time on (later than the last)."""
+        import av
+
+        frame = av.VideoFrame.from_ndarray(yuv, format="yuv420p")
+        if (frame.width, frame.height) != self.size:
+            frame = frame.reformat(*self.size, interpolation="BICUBIC")
+            self.resized += 1
+        self.times.append(seconds)
+        self._encode(frame, seconds)
+
+    def hold(self, seconds: float) -> None:
+        """Write the last picture once more, so that the file reaches to that time."""
+        if self._last is not None and round(seconds * _CLOCK) > self._ticks:
+            self._encode(self._last, seconds)
+
+    def add_sound(self, samples: NDArray[np.int16]) -> None:
+        """Append sound of shape (n, channels)."""
+        import av
+
+        count, channels = samples.shape
+        frame = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(samples).reshape(1, -1),
+            format="s16",
+            layout="stereo" if channels == 2 else "mono",
+        )
+        frame.sample_rate, frame.time_base = SOUND_RATE, Fraction(1, SOUND_RATE)
+        frame.pts = self.samples
+        self.samples += count
+        with self._failing():
+            self._container.mux(self._audio.encode(frame))
+
+    def close(self, seconds: float) -> None:
+        """Finish the file, its last picture standing until then."""
+        with self._failing():
+            for packet in [*self._last_packets(seconds), *self._video.encode(None)]:
+                # Else the last picture stands as long as the one before it did.
+                packet.duration = max(round(seconds * _CLOCK) - packet.pts, 1)
+                self._container.mux(packet)
+            if self._audio is not None and self.samples:
+                self._container.mux(self._audio.encode(None))
+        with self._failing():
+            self._container.close()
+            self._disk.close()
+        self.closed = True
+
+    def abandon(self) -> None:
+        """Let go of the file as it is."""
+        self._disk.leave()
+        with contextlib.suppress(OSError, ValueError):
+            self._container.close()
+        self._disk.close()
+        self.closed = True
+
+    def _last_packets(self, seconds: float) -> list[Any]:
+        if self._last is None:
+            return []
+        self._ticks = max(round((seconds - 1 / 60) * _CLOCK), self._ticks + 1)
+        self._last.pts = self._ticks
+        packets: list[Any] = self._video.encode(self._last)
+        return packets
+
+    def _encode(self, frame: av.VideoFrame, seconds: float) -> None:
+        self._ticks = max(round(seconds * _CLOCK), self._ticks + 1)
+        frame.pts, frame.time_base = self._ticks, Fraction(1, _CLOCK)
+        frame.pict_type = 0
+        self._last = frame
+        with self._failing():
+            self._container.mux(self._video.encode(frame))
+
+    def _add_video(self, size: tuple[int, int]) -> Any:
+        import av
+
+        for name, settings in _ENCODERS.items():
+            if name not in av.codecs_available:
+                continue
+            stream: Any = self._container.add_stream(name, rate=30, options=settings)
+            stream.width, stream.height = size
+            stream.pix_fmt = "yuv420p"
+            stream.time_base = Fraction(1, _CLOCK)
+            context = stream.codec_context
+            context.time_base, context.gop_size = Fraction(1, _CLOCK), 60
+            context.colorspace, context.color_range = _BT601, _LIMITED
+            return stream
+        raise FileError(
+            "PyAV was built here without an H.264 encoder: install its wheel, 'pip install av'"
+        )
+
+    @contextlib.contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
+            self._disk.flush()
+            if self._disk.error is not None:
+                raise self._disk.error
+        except FileError:
+            raise
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise FileError(f"{self.path} cannot be written: {reason}") from None

@@ -1,0 +1,205 @@
+"""Filming: a track's pictures, and perhaps its sound, go into a sink for so many seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import TrackNotFound
+from ...sound.reasons import Reason
+from ...sound.timing import Gap
+from ..following import describe
+from .film_sound import SoundLine
+from .growing_mp4 import SOUND_RATE
+from .picture import Picture
+from .receiver import Watch
+
+__all__ = ["FilmSink", "Filmed", "film"]
+
+TICK = 0.1
+SLACK = 0.2
+"""Seconds for which pictures and sound of the last moment may still come."""
+
+FRAME = 1 / 60
+"""Seconds for which the last picture stands at least."""
+
+HOLD = 0.5
+"""Seconds without a picture after which the last one is written again."""
+
+LAST_SOUND = 1.0
+"""Seconds for which the last sound may come."""
+
+WARM_UP = 3.0
+"""Seconds that sound may take until it has its place."""
+
+
+class FilmSink(Protocol):
+    """Where pictures go."""
+
+    @property
+    def problem(self) -> str:
+        """What went wrong, so that nothing more is taken; '' while it is."""
+
+    @property
+    def why(self) -> Reason:
+        """The same as a reason for the end."""
+
+    async def open(self, first: Picture, seconds: float | None) -> None:
+        """Prepare for pictures of that size."""
+
+    async def add(self, picture: Picture, seconds: float) -> None:
+        """Take a picture that begins at that time."""
+
+    def hold(self, seconds: float) -> None:
+        """Note that the last picture stands until then at least."""
+
+    def add_sound(self, samples: NDArray[np.int16]) -> None:
+        """Take the sound that follows, of shape (n, channels)."""
+
+    async def close(self, seconds: float) -> None:
+        """Finish: it ends there."""
+
+
+@dataclass(slots=True)
+class Filmed:
+    """How it went.
+
+    Attributes
+    ----------
+    started : float
+        Of the first picture, in seconds of ``time.monotonic()``.
+    started_at : datetime
+        The same in UTC.
+    duration : float
+        Seconds from there.
+    ended : Reason
+        Why it ended.
+    gaps : list of Gap
+        Where no pictures came.
+    """
+
+    started: float
+    started_at: datetime
+    duration: float = 0.0
+    ended: Reason = Reason.COMPLETE
+    gaps: list[Gap] = field(default_factory=list)
+
+
+async def film(
+    watch: Watch, sink: FilmSink, seconds: float | None, sound: SoundLine | None
+) -> Filmed:
+    """Film until the time is over, the track has ended, or the task is cancelled.
+
+    Raises
+    ------
+    TrackNotFound
+        No picture came.
+    FileError, LkExploreError
+        The sink could not be opened.
+    """
+    first = await _first(watch, sound)
+    await sink.open(first, seconds)
+    start = time.monotonic() - watch.delay if sound is not None else first.time
+    started_at = datetime.now(UTC) - timedelta(seconds=time.monotonic() - start)
+    filmed = Filmed(start, started_at)
+    end = math.inf if seconds is None else start + seconds
+    if sound is not None and seconds is not None:
+        sound.limit = round(seconds * SOUND_RATE)
+    reel = _Reel(watch, sink, sound, start, end)
+    try:
+        if end > start:
+            await sink.add(first, 0.0)
+            filmed.ended = await reel.run()
+    except asyncio.CancelledError:
+        filmed.ended = Reason.STOPPED
+    filmed.duration = seconds or 0.0
+    if filmed.ended is not Reason.COMPLETE:
+        now = time.monotonic() - watch.delay if filmed.ended is Reason.STOPPED else watch.last
+        filmed.duration = max(min(now, end) - start, reel.latest + FRAME)
+        if sound is not None:
+            filmed.duration = max(filmed.duration, sound.reached)
+    if pause := watch.why_quiet(filmed.duration - reel.latest):
+        reel.gaps.append(Gap(reel.latest, filmed.duration, pause))
+    filmed.gaps = reel.gaps
+    if sound is not None:
+        for samples in sound.finish(start, start + filmed.duration):
+            sink.add_sound(samples)
+    await sink.close(filmed.duration)
+    return filmed
+
+
+async def _first(watch: Watch, sound: SoundLine | None) -> Picture:
+    """Wait for a picture, and with sound until that has its place; return the newest picture."""
+    first = await watch.next(watch.timeout + 2.0)
+    if first is None:
+        raise TrackNotFound(f"{describe(watch.view)} {watch.why.words} before it showed a picture")
+    deadline = time.monotonic() + WARM_UP
+    while sound is not None and time.monotonic() < deadline:
+        picture = await watch.next(TICK)
+        first = picture or first
+        if sound.settled or watch.ended:
+            break
+    return first
+
+
+class _Reel:
+    """The loop of one film."""
+
+    def __init__(
+        self, watch: Watch, sink: FilmSink, sound: SoundLine | None, start: float, end: float
+    ) -> None:
+        self._watch, self._sink, self._sound = watch, sink, sound
+        self._start, self._end = start, end
+        self.latest = 0.0
+        self.gaps: list[Gap] = []
+
+    async def run(self) -> Reason:
+        """Film until there is a reason not to go on; return it."""
+        watch, sink, sound = self._watch, self._sink, self._sound
+        held = 0.0
+        while True:
+            picture = await watch.next(TICK)
+            now = time.monotonic() - watch.delay
+            shift = 0.0 if sound is None else sound.shift
+            self._collect()
+            if sink.problem:
+                return sink.why
+            if picture is not None:
+                at = picture.time - self._start + shift
+                if at >= self._end - self._start:
+                    return await self._end_of_sound()
+                if at > self.latest:
+                    if picture.pause:
+                        self.gaps.append(Gap(self.latest, at, picture.pause))
+                    self.latest = held = at
+                    await sink.add(picture, at)
+                continue
+            if watch.ended:
+                return watch.why
+            if now - self._end > SLACK + shift:
+                return await self._end_of_sound()
+            if now - SLACK - self._start - held > HOLD:
+                held = min(now - SLACK, self._end) - self._start
+                sink.hold(held)
+
+    async def _end_of_sound(self) -> Reason:
+        """Let the sound of the last moment come, which is heard later than it is seen."""
+        deadline = time.monotonic() + LAST_SOUND
+        while self._sound is not None and time.monotonic() < deadline:
+            self._collect()
+            if self._sound.complete:
+                break
+            await asyncio.sleep(TICK / 5)
+        return self._sink.why if self._sink.problem else Reason.COMPLETE
+
+    def _collect(self) -> None:
+        if self._sound is not None:
+            for samples in self._sound.collect(self._start):
+                self._sink.add_sound(samples)

@@ -1,0 +1,1 @@
+"""What filters are made of: changes without a click, memories, overlapping blocks."""

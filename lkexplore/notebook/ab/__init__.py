@@ -1,0 +1,1 @@
+"""Sounds between which one switches while they play: A/B, and blind as A/B/X."""

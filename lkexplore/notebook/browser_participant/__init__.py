@@ -1,0 +1,1 @@
+"""The person at the notebook, in the room with their own microphone and camera."""

@@ -1,0 +1,1 @@
+"""The filter lab: choose a filter, move its sliders, see and hear what it does."""

@@ -1,0 +1,38 @@
+"""A filter beside another one with the same parameters, to be copied while that one is at work."""
+
+from __future__ import annotations
+
+from ...errors import FilterError
+from ...filters import Filter
+
+__all__ = ["Spare"]
+
+
+class Spare:
+    """Gives copies of a filter without touching what it remembers of sound.
+
+    Parameters
+    ----------
+    filter : Filter
+        Which may run live, in another thread, from now on.
+    """
+
+    def __init__(self, filter: Filter) -> None:
+        self._filter, self._spare = filter, filter.copy()
+
+    def fresh(self, sample_rate: int) -> Filter:
+        """Return a copy with the present parameters, set to a rate in Hz."""
+        wanted = {name: one.value for name, one in self._filter.parameters.items()}
+        # Twice, for an edge of a band may have to wait for the other.
+        for _ in range(2):
+            for name, one in self._spare.parameters.items():
+                if name in wanted and one.value != wanted[name]:
+                    try:
+                        one.value = wanted[name]
+                    except FilterError:
+                        continue
+        if {name: one.value for name, one in self._spare.parameters.items()} != wanted:
+            self._spare = self._filter.copy()
+        fresh = self._spare.copy()
+        fresh.sample_rate = sample_rate
+        return fresh

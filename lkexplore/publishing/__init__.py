@@ -1,0 +1,1 @@
+"""Sound and pictures of ours, published into a room as tracks."""

@@ -1,0 +1,237 @@
+"""A track of ours: published at high fidelity, fed with blocks, unpublished in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+import numpy as np
+from livekit import rtc
+from livekit.rtc.participant import PublishTrackError, UnpublishTrackError
+from numpy.typing import NDArray
+
+from ..errors import LkExploreError, RoomClosed, TokenError, WaitTimeout
+from ..sdk.media_loop import finish_within, on_loop
+
+if TYPE_CHECKING:
+    from ..room.room import Room
+
+__all__ = ["RATE", "Outlet", "open_outlet", "withdraw"]
+
+RATE = 48_000
+
+BITRATE = {1: 256_000, 2: 510_000}
+"""Opus bits per second, by the channels of the sound: near the limit of what the codec can."""
+
+PIECE = RATE // 100
+"""Samples that the SDK takes at a time where it has no queue."""
+
+MOST_WAITING = 50
+"""Blocks that may wait for the SDK to take them; then the oldest is dropped."""
+
+STOP_TIMEOUT = 5.0
+STATS_TIMEOUT = 1.0
+
+_log = logging.getLogger("lkexplore")
+
+
+class Outlet:
+    """A published audio track that takes blocks; made by `open_outlet`.
+
+    Attributes
+    ----------
+    publication : rtc.LocalTrackPublication
+        The SDK's own object.
+    stereo : bool
+        Whether two channels are sent.
+    failure : BaseException or None
+        Why what was pushed could not be sent.
+    dropped : int
+        Blocks that were pushed and not taken in time.
+    """
+
+    def __init__(
+        self,
+        room: Room,
+        publication: rtc.LocalTrackPublication,
+        source: rtc.AudioSource,
+        stereo: bool,
+    ) -> None:
+        self.publication, self.stereo = publication, stereo
+        self.failure: BaseException | None = None
+        self.dropped = 0
+        self._waiting: deque[NDArray[np.int16]] = deque()
+        self._sending: asyncio.Task[None] | None = None
+        self._room, self._source = room, source
+
+    @property
+    def queued_seconds(self) -> float:
+        """How much sound waits to be sent."""
+        return self._source.queued_duration
+
+    async def send(self, block: NDArray[np.int16]) -> None:
+        """Queue a block of shape (n, 1) or (n, 2) at 48000 Hz; waits while the queue is full.
+
+        Raises
+        ------
+        RoomClosed
+            If the room was left.
+        """
+        await self._capture(np.broadcast_to(block, (len(block), self._source.num_channels)))
+
+    def push(self, block: NDArray[np.float32]) -> None:
+        """Send a block of shape (1, n) or (2, n) in [-1, 1], clipped, without waiting.
+
+        What goes wrong is in `failure` soon after.
+
+        Parameters
+        ----------
+        block : ndarray of float32
+            At 48000 Hz; where there is no queue, as long as several times 10 ms.
+        """
+        scaled = block * np.float32(32768)
+        np.rint(scaled, out=scaled)
+        np.maximum(scaled, np.float32(-32768), out=scaled)
+        np.minimum(scaled, np.float32(32767), out=scaled)
+        wide = np.empty((block.shape[1], self._source.num_channels), np.int16)
+        wide[:] = scaled.T
+        if len(self._waiting) >= MOST_WAITING:
+            self._waiting.popleft()
+            self.dropped += 1
+        self._waiting.append(wide)
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.get_running_loop().create_task(self._send_waiting())
+            self._sending.add_done_callback(self._note_failure)
+
+    async def _send_waiting(self) -> None:
+        """Send what was pushed, one piece after the other: the SDK may swap two at once."""
+        while self._waiting:
+            wide = self._waiting.popleft()
+            for begin in range(0, len(wide), PIECE):
+                await self._capture(wide[begin : begin + PIECE])
+
+    def _note_failure(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and self.failure is None:
+            self.failure = task.exception()
+
+    async def _capture(self, wide: NDArray[np.int16]) -> None:
+        if self._room.closed:
+            name = self.publication.name
+            raise RoomClosed(f"room {self._room.name!r} was left while {name!r} was playing")
+        await self._source.capture_frame(
+            rtc.AudioFrame(wide.tobytes(), RATE, self._source.num_channels, len(wide))
+        )
+
+    async def wait_until_played(self) -> None:
+        """Wait until everything queued has been sent."""
+        await asyncio.wait_for(self._source.wait_for_playout(), STOP_TIMEOUT)
+
+    def clear(self) -> None:
+        """Drop what is queued."""
+        self._source.clear_queue()
+
+    async def close(self) -> None:
+        """Unpublish the track."""
+        try:
+            if not self._room.closed:
+                await asyncio.wait_for(withdraw(self._room, self.publication), STOP_TIMEOUT)
+        except (TimeoutError, UnpublishTrackError) as error:
+            name = self.publication.name
+            _log.warning("track %r was not unpublished in order: %r", name, error)
+        finally:
+            if self._sending is not None:
+                self._sending.cancel()
+            # Freed with sound in it, a source of the SDK may never end its thread, nor our call.
+            self.clear()
+            await self._source.aclose()
+
+
+async def open_outlet(
+    room: Room,
+    name: str,
+    *,
+    channels: int,
+    queue_ms: int,
+    timeout: float,
+    microphone: bool = False,
+) -> Outlet:
+    """Publish an audio track of ours. Must run on the media loop.
+
+    Parameters
+    ----------
+    room : Room
+        Where.
+    name : str
+        The track's name.
+    channels : int
+        1 or 2, those of the sound. A mono sound is sent as two equal channels where the server
+        lets us: WebRTC encodes a single channel in Opus's mode for speech, which filters what is
+        low and shifts its phase (a signal-to-noise ratio of 14 dB where two channels give 42).
+    queue_ms : int
+        How much sound may wait; 0 to send it as it comes, for whoever listens to even out.
+    timeout : float
+        Seconds for the server to accept the track.
+    microphone : bool
+        Announce it as a microphone, which servers let the SDK send in mono only.
+
+    Raises
+    ------
+    TokenError, RoomClosed, WaitTimeout, LkExploreError
+        It could not be published, and why.
+    """
+    kind = _track_source(room, microphone)
+    source = rtc.AudioSource(RATE, 2, queue_size_ms=queue_ms)
+    track = rtc.LocalAudioTrack.create_audio_track(name, source)
+    options = rtc.TrackPublishOptions(source=kind, dtx=False)
+    options.audio_encoding.max_bitrate = BITRATE[channels]
+    local = room.rtc.local_participant
+
+    async def undo(publication: rtc.LocalTrackPublication) -> None:
+        await withdraw(room, publication)
+
+    try:
+        publication = await finish_within(
+            on_loop(room.sdk_loop, local.publish_track(track, options)), timeout, undo
+        )
+    except TimeoutError:
+        raise WaitTimeout(
+            f"the server of room {room.name!r} did not accept track {name!r} within {timeout:g} s"
+        ) from None
+    except PublishTrackError as error:
+        raise LkExploreError(f"track {name!r} could not be published: {error.message}") from None
+    return Outlet(room, publication, source, await _is_sent_in_stereo(track))
+
+
+async def withdraw(room: Room, publication: rtc.LocalTrackPublication) -> None:
+    """Unpublish a track of ours, on whichever loop the room lives."""
+    local = room.rtc.local_participant
+    await on_loop(room.sdk_loop, local.unpublish_track(publication.sid))
+
+
+def _track_source(room: Room, microphone: bool) -> rtc.TrackSource.ValueType:
+    """Return what to call the track: a microphone only if asked for, or if we may nothing else."""
+    if room.closed:
+        raise RoomClosed(f"room {room.name!r} was left: connect again to publish")
+    allowed = room.rtc.local_participant.permissions
+    sources = list(allowed.can_publish_sources)
+    mic = rtc.TrackSource.SOURCE_MICROPHONE
+    if not allowed.can_publish or (sources and mic not in sources):
+        raise TokenError(
+            f"our token does not allow publishing sound into room {room.name!r}: it needs the "
+            "canPublish grant (and microphone among canPublishSources)"
+        )
+    return mic if microphone or sources else rtc.TrackSource.SOURCE_UNKNOWN
+
+
+async def _is_sent_in_stereo(track: rtc.LocalAudioTrack) -> bool:
+    """Tell from the negotiated codec whether two channels leave this computer."""
+    deadline = time.monotonic() + STATS_TIMEOUT
+    while time.monotonic() < deadline:
+        for stats in await track.get_stats():
+            if stats.WhichOneof("stats") == "codec":
+                return "stereo=1" in stats.codec.codec.sdp_fmtp_line.split(";")
+        await asyncio.sleep(0.05)
+    return False

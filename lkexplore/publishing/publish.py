@@ -1,0 +1,288 @@
+"""Playing a sound into a room as a track: paced, at high fidelity, all of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import warnings
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from livekit import rtc
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import SoundError
+from ..room.room import Room
+from ..sdk.media_loop import MediaUse, on_loop, on_media_loop
+from ..sound.as_recording import as_recording
+from ..sound.recording import Recording
+from .outgoing_audio import RATE, Outlet, open_outlet
+
+__all__ = ["Playable", "Playback", "publish"]
+
+Playable: TypeAlias = Recording | tuple[ArrayLike, int] | str | os.PathLike[str]
+"""What can be played: a recording, ``(samples, sample_rate)``, or the path of a sound file."""
+
+FRAME = RATE // 50
+"""Samples in a frame of 20 ms, one Opus packet."""
+
+CUSHION_MS = 400
+"""Sound kept queued in the native library: what a busy interpreter may take before it glitches."""
+
+LEAD_IN = 1.0
+TAIL = 0.4
+"""Seconds of silence around the sound, for listeners' jitter buffers to settle, and to empty.
+
+A WebRTC jitter buffer finds its length in the first second, by stretching and dropping sound.
+"""
+
+LISTENERS_TIMEOUT = 2.0
+"""Seconds to wait for someone who is here to subscribe, before the sound starts anyway."""
+
+STOP_TIMEOUT = 5.0
+
+_log = logging.getLogger("lkexplore")
+
+
+async def publish(
+    room: Room | rtc.Room,
+    sound: Playable,
+    *,
+    name: str | None = None,
+    wait: bool = True,
+    loop: bool = False,
+    microphone: bool = False,
+    timeout: float = 10.0,
+) -> Playback:
+    """Play a sound into a room as a track of ours, which ends with the sound.
+
+    Cancelling the call while it waits stops the sound and unpublishes the track.
+
+    Parameters
+    ----------
+    room : Room or rtc.Room
+        A room that we are in.
+    sound : Recording, (samples, sample_rate), str or path
+        1 or 2 channels, at any rate: it is converted to 48000 Hz with soxr. What is beyond full
+        scale is clipped.
+    name : str, optional
+        The track's name; by default the recording's or the file's.
+    wait : bool
+        Whether to return only when the last sample has been played and the track is unpublished,
+        or as soon as it is published.
+    loop : bool
+        Play it again and again, without a seam, until stopped.
+    microphone : bool
+        Announce the track as a microphone, which LiveKit's agents listen to; it is then sent in
+        mono, in the codec's mode for speech.
+    timeout : float
+        Seconds for the server to accept the track.
+
+    Returns
+    -------
+    Playback
+        Await it for the end; ``await playback.stop()`` ends it now.
+
+    Raises
+    ------
+    SoundError
+        The sound is empty, has NaN in it, or more than two channels.
+    FileError
+        The file cannot be read.
+    TokenError
+        Our token does not allow publishing.
+    RoomClosed
+        We are not in the room (any more).
+    WaitTimeout
+        The server did not accept the track in time.
+
+    Notes
+    -----
+    Sent as Opus at 256 kbit/s (stereo: 510), without discontinuous transmission, and where the
+    server lets us in the codec's mode for music: a mono sound then goes as two equal channels,
+    since a single one is encoded in the mode for speech, which filters what is low. The sound
+    starts when someone who is here has subscribed (after 2 s at most, at once in an empty room) and
+    a lead-in of 1 s of silence, and is followed by 0.4 s of silence, so that whoever records the
+    track has all of it. Some servers give stereo to browsers only: then listeners hear the mean
+    of the channels, and a `UserWarning` says so.
+    Taught in ``notebooks/01_quickstart.ipynb``.
+
+    Examples
+    --------
+    >>> await lk.publish(room, (samples, 16000), name="tone")      # doctest: +SKIP
+    """
+    ours = room if isinstance(room, Room) else Room(room)
+    samples, title = await asyncio.to_thread(_prepare, sound)
+    playback = await _start(ours, samples, name or title, loop, microphone, timeout)
+    if playback.channels == 2 and not playback.stereo:
+        warnings.warn(
+            f"room {ours.name!r} gives this track no stereo: listeners hear the mean of both "
+            "channels",
+            UserWarning,
+            stacklevel=2,
+        )
+    if wait:
+        try:
+            await playback
+        except asyncio.CancelledError:
+            await playback.stop()
+            raise
+    return playback
+
+
+def _prepare(sound: Playable) -> tuple[NDArray[np.int16], str]:
+    """Return a sound as interleaved 16-bit samples of shape (n, channels), and its name."""
+    if isinstance(sound, str | os.PathLike):
+        from ..files import load
+
+        recording = load(sound)
+        title = recording.name or Path(sound).stem
+    else:
+        recording = as_recording(sound)
+        title = recording.name or "sound"
+    if recording.channels > 2:
+        raise SoundError(
+            f"cannot publish {recording.channels} channels: LiveKit carries 1 or 2, so use mono() "
+            "or choose two"
+        )
+    if recording.samples.shape[1] == 0:
+        raise SoundError("cannot publish a sound of 0 samples: give at least one")
+    return np.ascontiguousarray(recording.resample(RATE).to_int16().T), title
+
+
+@on_media_loop
+async def _start(
+    room: Room,
+    samples: NDArray[np.int16],
+    name: str,
+    loop: bool,
+    microphone: bool,
+    timeout: float,
+) -> Playback:
+    outlet = await open_outlet(
+        room,
+        name,
+        channels=samples.shape[1],
+        queue_ms=CUSHION_MS,
+        timeout=timeout,
+        microphone=microphone,
+    )
+    return Playback(room, outlet, samples, loop)
+
+
+class Playback:
+    """A sound being played into a room; made by `publish`.
+
+    Await it (any number of times) for the end of the sound.
+
+    Attributes
+    ----------
+    name : str
+        The track's name.
+    duration : float
+        Seconds of the sound (of one round, when looped).
+    channels : int
+        1 or 2, those of the sound.
+    stereo : bool
+        Whether two channels are sent, for a mono sound too: then it is in the mode for music.
+    publication : rtc.LocalTrackPublication
+        The SDK's own object.
+    """
+
+    def __init__(self, room: Room, outlet: Outlet, samples: NDArray[np.int16], loop: bool) -> None:
+        self.name = outlet.publication.name
+        self.duration = len(samples) / RATE
+        self.channels = samples.shape[1]
+        self.stereo = outlet.stereo
+        self.publication = outlet.publication
+        self._room, self._outlet, self._samples, self._loop = room, outlet, samples, loop
+        self._sent = 0
+        self._task = asyncio.get_running_loop().create_task(self._play())
+        self._task.add_done_callback(self._finished)
+        room.playing.add(self)
+
+    @property
+    def position(self) -> float:
+        """Seconds of sound played so far, over all rounds."""
+        return max(self._sent / RATE - self._outlet.queued_seconds, 0.0)
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended, and its track is unpublished."""
+        return self._task.done()
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return self._wait().__await__()
+
+    @on_media_loop
+    async def _wait(self) -> None:
+        await asyncio.wait([self._task])
+        if not self._task.cancelled():
+            self._task.result()
+
+    @on_media_loop
+    async def stop(self) -> None:
+        """End the sound now and unpublish its track; returns when that is done."""
+        self._task.cancel()
+        await asyncio.wait([self._task], timeout=STOP_TIMEOUT)
+
+    def __repr__(self) -> str:
+        if not self.done:
+            state = "looping" if self._loop else "playing"
+        elif self._task.cancelled():
+            state = "stopped"
+        else:
+            state = "failed" if self._task.exception() else "played"
+        return f"<Playback {self.name!r} {self.duration:.2f} s, {state}>"
+
+    async def _play(self) -> None:
+        use = MediaUse()
+        try:
+            if not self._loop:
+                await self._wait_for_listeners()
+                await self._send_silence(LEAD_IN)
+            for block in self._blocks():
+                self._sent += len(block)  # the outlet counts it as queued from now on
+                await self._outlet.send(block)
+            await self._send_silence(TAIL)
+            await self._outlet.wait_until_played()
+        except asyncio.CancelledError:
+            self._outlet.clear()
+            raise
+        finally:
+            use.end()
+            await self._outlet.close()
+
+    async def _wait_for_listeners(self) -> None:
+        if self._room.rtc.remote_participants:
+            subscribed = self.publication.wait_for_subscription()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(on_loop(self._room.sdk_loop, subscribed), LISTENERS_TIMEOUT)
+
+    def _blocks(self) -> Iterator[NDArray[np.int16]]:
+        samples = self._samples
+        if not self._loop:
+            for start in range(0, len(samples), FRAME):
+                yield samples[start : start + FRAME]
+            return
+        position = 0
+        while True:
+            block = samples[position : position + FRAME]
+            if len(block) < FRAME:
+                block = samples.take(np.arange(position, position + FRAME), axis=0, mode="wrap")
+            yield block
+            position = (position + FRAME) % len(samples)
+
+    async def _send_silence(self, seconds: float) -> None:
+        silence = np.zeros((FRAME, self.channels), np.int16)
+        for _ in range(round(seconds * RATE / FRAME)):
+            await self._outlet.send(silence)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._room.playing.discard(self)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("playing %r ended early: %s", self.name, error)

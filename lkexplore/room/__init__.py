@@ -1,0 +1,1 @@
+"""Joined rooms: connecting, credentials, what a room can do, bots and bad networks."""

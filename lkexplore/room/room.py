@@ -1,0 +1,362 @@
+"""A joined room: who is here, what they publish, and what can be done with it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import html
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from livekit import rtc
+
+from ..capture.audio.last_minute import Memory
+from ..errors import RoomClosed
+from ..sdk.find_track import everyone, find_track
+from ..sdk.media_loop import MediaUse, close_at_exit, on_loop, on_media_loop
+from ..sdk.participants import Kind, Participant, Source, Track, participant_view
+from .captures import Captures
+from .video_captures import Films
+
+if TYPE_CHECKING:
+    from ..filters import Filter
+    from ..live import Live, LiveVideo
+    from ..publishing.publish import Playable, Playback
+    from .credentials import Credentials
+    from .impair import Direction, ImpairedNetwork
+
+__all__ = ["Room"]
+
+LEAVE_TIMEOUT = 5.0
+
+_find = on_media_loop(find_track)
+
+
+class Room(Captures, Films):
+    """A room that we are in: record from it, publish into it, see who is here.
+
+    `connect` makes one. ``Room(rtc_room)`` puts the same methods around a connected room of the
+    LiveKit SDK, which stays on the event loop that it lives on.
+
+    Parameters
+    ----------
+    room : rtc.Room
+        A connected room of the SDK.
+    memory : float
+        Seconds of each audio track that `last` can give, at most 3600; 0 keeps nothing. Each
+        track costs 96 kB of memory a second.
+
+    Notes
+    -----
+    Also an async context manager that leaves the room at the end. Taught in
+    ``notebooks/01_quickstart.ipynb``.
+
+    Examples
+    --------
+    >>> room = await lk.connect("lesson-1")              # doctest: +SKIP
+    >>> voice = await room.record("alice", 5)            # doctest: +SKIP
+    >>> await room.close()                               # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        room: rtc.Room,
+        *,
+        memory: float = 0.0,
+        _use: MediaUse | None = None,
+        _credentials: Credentials | None = None,
+    ) -> None:
+        if not room.isconnected():
+            raise RoomClosed("this rtc.Room is not connected: connect it first")
+        self.rtc = room
+        self.sdk_loop = _loop_of(room)
+        self._name, self._identity = room.name, room.local_participant.identity
+        self._use, self._credentials = _use, _credentials
+        self.playing: set[Playback] = set()
+        self.lives: set[Live | LiveVideo] = set()
+        self._sessions = set()
+        self._memory = Memory(self, memory)
+        if _use is not None:
+            room.on("disconnected", self._on_disconnected)
+            close_at_exit(self)
+
+    @property
+    def name(self) -> str:
+        """The room's name."""
+        return self._name
+
+    @property
+    def identity(self) -> str:
+        """Who we are in it."""
+        return self._identity
+
+    @property
+    def closed(self) -> bool:
+        """Whether we have left, or were put out."""
+        return not self.rtc.isconnected()
+
+    @property
+    def participants(self) -> Mapping[str, Participant]:
+        """The others who are here now, by identity."""
+        others = list(self.rtc.remote_participants.values())
+        return {other.identity: participant_view(other) for other in others}
+
+    @property
+    def me(self) -> Participant:
+        """Ourselves, as the others see us."""
+        return participant_view(self.rtc.local_participant)
+
+    @property
+    def tracks(self) -> tuple[Track, ...]:
+        """What the others publish now."""
+        return tuple(track for who in self.participants.values() for track in who.tracks)
+
+    async def wait_for_track(
+        self, identity: str, kind: Kind = "audio", timeout: float = 10.0
+    ) -> Track:
+        """Wait until someone is here with a track, and we are subscribed to it.
+
+        Parameters
+        ----------
+        identity : str
+            Whose track.
+        kind : {"audio", "video"}
+            What it must carry.
+        timeout : float
+            Seconds to wait; 0 looks once.
+
+        Returns
+        -------
+        Track
+            Their microphone (or camera), else their oldest track of that kind.
+
+        Raises
+        ------
+        ParticipantNotFound
+            They did not come; the message names who is here.
+        TrackNotFound
+            They publish no such track; the message names what they do publish.
+        TokenError
+            Our token does not allow subscribing.
+        RoomClosed
+            We are not in the room any more.
+        """
+        return (await _find(self.rtc, identity, kind, timeout))[1]
+
+    async def publish(
+        self,
+        sound: Playable,
+        *,
+        name: str | None = None,
+        wait: bool = True,
+        microphone: bool = False,
+        timeout: float = 10.0,
+    ) -> Playback:
+        """Play a sound into the room as a track of ours, which ends with the sound.
+
+        Parameters
+        ----------
+        sound : Recording, (samples, sample_rate), or path of a sound file
+            1 or 2 channels at any rate; beyond full scale it is clipped.
+        name : str, optional
+            The track's name; by default the recording's or the file's.
+        wait : bool
+            Whether to return only when the last sample has been played and the track is
+            unpublished, or as soon as it is published.
+        microphone : bool
+            Announce the track as a microphone; it is then sent in mono, in the mode for speech.
+        timeout : float
+            Seconds for the server to accept the track.
+
+        Returns
+        -------
+        Playback
+            Await it for the end; ``await playback.stop()`` ends it now.
+
+        Raises
+        ------
+        SoundError, FileError
+            The sound cannot be used or read.
+        TokenError
+            Our token does not allow publishing.
+        RoomClosed
+            We are not in the room (any more).
+        WaitTimeout
+            The server did not accept the track in time.
+
+        Notes
+        -----
+        See `lkexplore.publish` for what is sent. Taught in ``notebooks/01_quickstart.ipynb``.
+
+        Examples
+        --------
+        >>> await room.publish(voice | lk.filters.lowpass(1000), name="dull")  # doctest: +SKIP
+        """
+        from ..publishing.publish import publish
+
+        return await publish(
+            self, sound, name=name, wait=wait, microphone=microphone, timeout=timeout
+        )
+
+    async def live(
+        self, source: Source, filter: Filter, *, name: str | None = None, timeout: float = 10.0
+    ) -> Live:
+        """Send a live track through a filter, and publish what comes out as a track of ours.
+
+        Parameters
+        ----------
+        source : str, Participant, Track, rtc.TrackPublication or rtc.Track
+            Whose track, as in `record`.
+        filter : Filter or object with ``process``
+            Used as it is, not copied: its parameters act on what is heard. It runs at 48000 Hz,
+            on the media thread, and should not be in use elsewhere.
+        name : str, optional
+            Name of the new track; by default ``"<identity> (filtered)"``.
+        timeout : float
+            Seconds to wait for the track, and for the server to accept ours.
+
+        Returns
+        -------
+        Live
+            Its ``filter`` can be replaced while it runs; ``await live.close()`` ends it. It follows
+            the person: while they reload the page or change the microphone, its ``state`` is
+            ``"waiting"`` and our track is silent.
+
+        Raises
+        ------
+        ParticipantNotFound, TrackNotFound, TokenError, RoomClosed, WaitTimeout
+            As `record` and `publish`.
+        FilterError
+            If `filter` is none.
+
+        Examples
+        --------
+        >>> live = await room.live("alice", lk.filters.lowpass(1000))    # doctest: +SKIP
+        """
+        from ..live import live
+
+        return await live(self, source, filter, name=name, timeout=timeout)
+
+    async def impair(
+        self,
+        *,
+        loss: float = 0.0,
+        delay_ms: float = 0.0,
+        jitter_ms: float = 0.0,
+        rate_kbps: float | None = None,
+        identity: str | None = None,
+        direction: Direction = "both",
+        timeout: float = 10.0,
+    ) -> ImpairedNetwork:
+        """Make the network between participants and the server bad; without values, well again.
+
+        Parameters
+        ----------
+        loss : float
+            Probability that a packet is lost, 0 to 1.
+        delay_ms, jitter_ms : float
+            Delay of every packet, and the largest random extra delay, 0 to 5000 milliseconds.
+        rate_kbps : float, optional
+            Most kilobits a second; by default no limit.
+        identity : str, optional
+            Whose link; by default everybody's who is here (ours, too) or comes later.
+        direction : {"both", "up", "down"}
+            What they send, what they get, or both.
+        timeout : float
+            Seconds that the server may take to answer.
+
+        Returns
+        -------
+        ImpairedNetwork
+            What is in force now, with counters of packets.
+
+        Raises
+        ------
+        ImpairmentError
+            A value is out of its range, or the server is not lkexplore's own.
+        ParticipantNotFound, TokenError, RoomClosed, ConnectError, WaitTimeout
+            See `lkexplore.room.impair.impair`, which says everything about it.
+
+        Examples
+        --------
+        >>> await room.impair(loss=0.05, jitter_ms=40)    # doctest: +SKIP
+        >>> await room.impair()                           # doctest: +SKIP
+        """
+        from .impair import impair
+
+        return await impair(
+            self.rtc,
+            loss=loss,
+            delay_ms=delay_ms,
+            jitter_ms=jitter_ms,
+            rate_kbps=rate_kbps,
+            identity=identity,
+            direction=direction,
+            timeout=timeout,
+            credentials=self._credentials,
+        )
+
+    @on_media_loop
+    async def close(self) -> None:
+        """Leave the room; what we play ends first. Closing again does nothing."""
+        await self._leave()
+
+    async def _leave(self) -> None:
+        self.rtc.off("disconnected", self._on_disconnected)
+        try:
+            ending = [session.stop().ended() for session in list(self._sessions)]
+            busy = [*(p.stop() for p in list(self.playing)), *(f.close() for f in list(self.lives))]
+            await asyncio.gather(*ending, *busy, self._memory.close())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(on_loop(self.sdk_loop, self.rtc.disconnect()), LEAVE_TIMEOUT)
+        finally:
+            self._on_disconnected()
+
+    def _on_disconnected(self, *_reason: object) -> None:
+        if self._use is not None:
+            self._use.end()
+
+    async def __aenter__(self) -> Room:
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        if self.closed:
+            return f"<Room {self._name!r} (left)>"
+        others = [
+            f"{who.identity!r}{_list(f' {track.kind} {track.name!r}' for track in who.tracks)}"
+            for who in self.participants.values()
+        ]
+        return f"<Room {self._name!r} as {self._identity!r}; here: {', '.join(others) or 'nobody'}>"
+
+    def _repr_html_(self) -> str:
+        if self.closed:
+            return f"<p>Room <b>{html.escape(self._name)}</b>: left</p>"
+        views = [participant_view(participant) for participant in everyone(self.rtc)]
+        rows = "".join(
+            f"<tr><td>{html.escape(who.identity)}{' (you)' if who.local else ''}</td>"
+            f"<td>{'<br>'.join(_describe(track) for track in who.tracks) or '–'}</td></tr>"
+            for who in views
+        )
+        return (
+            f"<table><caption>Room <b>{html.escape(self._name)}</b></caption>"
+            f"<thead><tr><th>who</th><th>publishes</th></tr></thead><tbody>{rows}</tbody></table>"
+        )
+
+
+def _list(parts: object) -> str:
+    joined = ",".join(parts)  # type: ignore[arg-type]
+    return f" ({joined.strip()})" if joined else ""
+
+
+def _describe(track: Track) -> str:
+    words = [track.kind, f"“{track.name}”", track.codec, "muted" if track.muted else ""]
+    return html.escape(" ".join(word for word in words if word))
+
+
+def _loop_of(room: rtc.Room) -> asyncio.AbstractEventLoop:
+    # The SDK keeps the loop it was made on to itself, and its objects work on that one only.
+    loop = getattr(room, "_loop", None)
+    return loop if isinstance(loop, asyncio.AbstractEventLoop) else asyncio.get_running_loop()

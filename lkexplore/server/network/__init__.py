@@ -1,0 +1,1 @@
+"""Bad networks on demand: how packets get lost or late between the server and a client."""

@@ -1,0 +1,1 @@
+"""Signalling: who comes in, what they ask for, and what they are told."""

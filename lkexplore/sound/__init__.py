@@ -1,0 +1,1 @@
+"""Sound as a value: samples, rate, time, gaps and their reasons."""
