@@ -16,6 +16,8 @@ from livekit import rtc
 
 import lkexplore as lk
 from lkexplore.errors import ConnectError, RoomClosed, TokenError, WaitTimeout
+from lkexplore.room.credentials import Credentials
+from lkexplore.sdk.media_loop import on_media_loop
 
 PACKAGE = str(Path(lk.__file__).parent)
 
@@ -136,7 +138,7 @@ async def test_a_token_without_the_right_to_join_is_refused(server, room_name):
 async def test_secrets_show_nowhere(server, room_name, caplog, capfd):
     """Not in errors, tracebacks with locals, logs or reprs: notebooks are saved and shared."""
     secret = "a-secret-that-must-never-be-shown-anywhere"
-    token = lk.connecting.Credentials(server.url, api_key=server.api_key, api_secret=secret)
+    token = Credentials(server.url, api_key=server.api_key, api_secret=secret)
     ready, _ = token.token_for(room_name, "eve")
     shown = [repr(token), repr(lk.connect(room_name, **{**server.where, "api_secret": secret}))]
     with caplog.at_level(logging.DEBUG, "livekit"):
@@ -207,7 +209,7 @@ async def test_joining_and_leaving_leaves_nothing_behind(server, room_name):
         async with lk.connect(room_name, identity="eve", **server.where):
             pass
 
-    count = lk.loop.on_media_loop(tasks_on_media_loop)
+    count = on_media_loop(tasks_on_media_loop)
     await visit()
     gc.collect()
     threads, tasks = threading.active_count(), await count()

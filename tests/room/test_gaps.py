@@ -10,7 +10,7 @@ from faulty import voices
 from livekit import api
 from sounds import RATE, silent_blocks, sine
 
-import lkexplore as lk
+from lkexplore.sdk.media_loop import on_media_loop
 from lkexplore.sound.recording import Recording
 
 SETTLED = 3.0
@@ -148,7 +148,7 @@ async def test_what_a_lost_connection_leaves_is_silent(join, send, tmp_path):
     ]
     await asyncio.sleep(1.0)
     scenario = SimulateScenarioKind.SIMULATE_FULL_RECONNECT
-    await lk.loop.on_media_loop(room.rtc.simulate_scenario)(scenario)
+    await on_media_loop(room.rtc.simulate_scenario)(scenario)
     whole, saved = await asyncio.gather(*jobs)
     for recording in (whole, saved.load()):
         assert_silent(recording)

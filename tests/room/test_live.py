@@ -12,6 +12,7 @@ from sounds import RATE, sine, tone_fit
 
 import lkexplore as lk
 from lkexplore.errors import FilterError, ParticipantNotFound
+from lkexplore.sdk.media_loop import on_media_loop
 from lkexplore.sound.recording import Recording
 
 
@@ -237,7 +238,7 @@ async def test_an_end_that_nobody_asked_for_is_told_once(join, send, caplog):
     room = await join("me")
     live = await room.live("alice", lk.filters.gain(0), name="cut off")
     assert await eventually(lambda: live.stats.blocks > 20)
-    await lk.loop.on_media_loop(room.rtc.disconnect)()
+    await on_media_loop(room.rtc.disconnect)()
     assert await eventually(lambda: live.closed)
     assert (live.state, live.ended) == ("ended", "disconnected")
     told = [r.getMessage() for r in caplog.records if "has ended" in r.getMessage()]

@@ -16,6 +16,7 @@ from sounds import RATE, block_snr, find, silent_blocks, sine, speechlike, tone_
 
 import lkexplore as lk
 from lkexplore.errors import ParticipantNotFound, RoomClosed, SoundError, TrackNotFound
+from lkexplore.sdk.media_loop import on_media_loop
 from lkexplore.sound.recording import Recording
 
 
@@ -260,7 +261,7 @@ async def test_a_lost_connection_is_a_gap_not_the_end(join, send):
     job = asyncio.create_task(room.record("alice", 4.0))
     await asyncio.sleep(1.0)
     scenario = SimulateScenarioKind.SIMULATE_FULL_RECONNECT
-    await lk.loop.on_media_loop(room.rtc.simulate_scenario)(scenario)
+    await on_media_loop(room.rtc.simulate_scenario)(scenario)
     voice = await job
     assert time.monotonic() - began == pytest.approx(4.0, abs=0.5)
     assert voice.samples.shape == (1, 4 * RATE)

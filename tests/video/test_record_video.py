@@ -313,7 +313,9 @@ async def test_nothing_is_left_running(join, show, tmp_path):
     await record_video("alice", 0.2, room=room)
 
     def tasks() -> int:
-        return sum("lkexplore/capture/video/receiver" in repr(t) for t in asyncio.all_tasks(media_loop()))
+        return sum(
+            "lkexplore/capture/video/receiver" in repr(t) for t in asyncio.all_tasks(media_loop())
+        )
 
     threads = threading.active_count()
     for round_ in range(8):
