@@ -1,6 +1,8 @@
 """Filters that give live what they give on a whole recording."""
 
 from .adaptive import Lms, Nlms, lms, nlms
+from .analysis import PolesZeros
+from .any_object import as_filter
 from .biquads import (
     Allpass,
     HighShelf,
@@ -13,7 +15,7 @@ from .biquads import (
     notch,
     peaking,
 )
-from .chain import Chain, as_filter
+from .chain import Chain
 from .comb import Comb, FeedbackComb, comb, feedback_comb
 from .compressor import Compressor, compressor
 from .delay import Delay, delay, echo
@@ -47,7 +49,6 @@ from .iir import (
     lowpass,
 )
 from .limiter import Limiter, limiter
-from .linear.analysis import PolesZeros
 from .linear.linear_filter import LinearFilter
 from .mix import Mix, mix
 from .pan import Pan, pan

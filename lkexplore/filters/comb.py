@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from .linear.analysis import PolesZeros
+from .analysis import PolesZeros
 from .linear.linear_filter import LinearFilter
 from .linear.poles_zeros import of_power
 from .parameter import Parameter

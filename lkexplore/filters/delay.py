@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .analysis import PolesZeros, as_frequencies, impulse
 from .engine.ramp import Ramp
 from .engine.stateful import RunningFilter
-from .linear.analysis import PolesZeros, as_frequencies, impulse
 from .linear.poles_zeros import few_enough, of_power
 from .parameter import Parameter
 

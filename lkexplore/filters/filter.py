@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import FilterError, SoundError
 from ..sound.validation import MAX_CHANNELS, as_sample_rate, as_samples
-from .linear.analysis import PolesZeros
+from .analysis import PolesZeros
 from .parameter import BoundParameter, Parameter
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from scipy.signal import freqz, lfilter
 
 from ..errors import FilterError
 from ..sound.validation import as_sample_rate
-from .linear.analysis import PolesZeros, delay_of_polynomial
+from .analysis import PolesZeros, delay_of_polynomial
 from .linear.design import Design, SosDesign
 from .linear.fir_convolution import FirDesign
 from .linear.linear_filter import LinearFilter

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .chain import Chain, as_filter
+from .analysis import PolesZeros, as_frequencies, impulse
+from .any_object import as_filter
+from .chain import Chain
 from .engine.ramp import Ramp
 from .filter import Filter, as_block
-from .linear.analysis import PolesZeros, as_frequencies, impulse
 from .linear.poles_zeros import sum_of
 from .parameter import BoundParameter, Parameter
 

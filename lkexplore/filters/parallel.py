@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import FilterError
-from .chain import as_filter
-from .engine.delay_line import DelayLine
+from .analysis import PolesZeros, as_frequencies, delay_of_response
+from .any_object import as_filter
 from .engine.member_filters import Members
 from .filter import Filter, as_block
-from .linear.analysis import PolesZeros, as_frequencies, delay_of_response
+from .linear.delay_line import DelayLine
 from .linear.poles_zeros import sum_of
 
 __all__ = ["Parallel", "parallel"]

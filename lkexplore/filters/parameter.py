@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import Any, Literal, Protocol, overload
 
 import numpy as np
 
 from ..errors import FilterError
-
-if TYPE_CHECKING:
-    from .filter import Filter
 
 __all__ = ["BoundParameter", "Parameter", "Scale", "flag", "frequency"]
 
@@ -18,6 +15,17 @@ Scale = Literal["linear", "log", "db"]
 
 # The share of the sample rate that a frequency below half of it may reach.
 _BELOW_HALF = 0.4999
+
+
+class HasParameters(Protocol):
+    """What declares parameters: a filter."""
+
+    @property
+    def sample_rate(self) -> int:
+        """In Hz."""
+
+    def set(self, **values: float) -> None:
+        """Change several parameters at once."""
 
 
 class Parameter:
@@ -93,9 +101,9 @@ class Parameter:
     def __get__(self, instance: None, owner: type) -> Parameter: ...
 
     @overload
-    def __get__(self, instance: Filter, owner: type) -> float: ...
+    def __get__(self, instance: HasParameters, owner: type) -> float: ...
 
-    def __get__(self, instance: Filter | None, owner: type) -> Parameter | float:
+    def __get__(self, instance: HasParameters | None, owner: type) -> Parameter | float:
         if instance is None:
             return self
         try:
@@ -104,7 +112,7 @@ class Parameter:
             raise AttributeError(f"{owner.__name__}.{self.name} has not been set yet") from None
         return value
 
-    def __set__(self, instance: Filter, value: float) -> None:
+    def __set__(self, instance: HasParameters, value: float) -> None:
         instance.set(**{self.name: value})
 
     def checked(self, value: Any) -> float:
@@ -170,7 +178,7 @@ class BoundParameter:
 
     __slots__ = ("_filter", "_parameter")
 
-    def __init__(self, filter: Filter, parameter: Parameter) -> None:
+    def __init__(self, filter: HasParameters, parameter: Parameter) -> None:
         self._filter = filter
         self._parameter = parameter
 

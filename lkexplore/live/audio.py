@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from livekit import rtc
@@ -19,15 +19,13 @@ from ..filters.engine.fade import fade_in
 from ..filters.engine.swap import Swap
 from ..publishing.outgoing_audio import RATE, Outlet, open_outlet
 from ..sdk.find_track import find_track
+from ..sdk.joined_room import JoinedRoom
 from ..sdk.media_loop import MediaUse, media_loop, on_media_loop
 from ..sdk.participants import Source
 from ..sound.reasons import Reason
 from .guard import Guard
 from .state import State, tell_end, words_of
 from .stats import LiveStats
-
-if TYPE_CHECKING:
-    from ..room.room import Room
 
 __all__ = ["Live", "live"]
 
@@ -68,7 +66,7 @@ _INT16_STEP = np.float32(1 / 32768)
 
 @on_media_loop
 async def live(
-    room: Room,
+    room: JoinedRoom,
     source: Source,
     filter: Filter,
     *,
@@ -123,7 +121,7 @@ class Live:
     """
 
     def __init__(
-        self, room: Room, outlet: Outlet, filter: Swap, channels: int, follower: Follower
+        self, room: JoinedRoom, outlet: Outlet, filter: Swap, channels: int, follower: Follower
     ) -> None:
         self.publication = outlet.publication
         self.name, self.channels = self.publication.name, channels

@@ -7,7 +7,7 @@ import logging
 import math
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from livekit import rtc
@@ -18,15 +18,13 @@ from ..capture.video.receiver import Watch
 from ..errors import LkExploreError, TrackNotFound
 from ..publishing.outgoing_video import VideoOutlet, open_video_outlet
 from ..sdk.find_track import find_track
+from ..sdk.joined_room import JoinedRoom
 from ..sdk.media_loop import on_media_loop
 from ..sdk.participants import Source, Track
 from ..sound.reasons import Reason
 from .picture_worker import PictureFilter, Worker
 from .state import State, tell_end, words_of
 from .stats import LiveStats
-
-if TYPE_CHECKING:
-    from ..room.room import Room
 
 __all__ = ["LiveVideo", "live_video"]
 
@@ -49,7 +47,7 @@ _log = logging.getLogger("lkexplore")
 
 @on_media_loop
 async def live_video(
-    room: Room,
+    room: JoinedRoom,
     source: Source,
     filter: PictureFilter,
     *,
@@ -125,7 +123,9 @@ class LiveVideo:
     >>> await live.close()                                              # doctest: +SKIP
     """
 
-    def __init__(self, room: Room, watch: _Newest, outlet: VideoOutlet, worker: Worker) -> None:
+    def __init__(
+        self, room: JoinedRoom, watch: _Newest, outlet: VideoOutlet, worker: Worker
+    ) -> None:
         self.publication = outlet.publication
         self.name = self.publication.name
         self._room, self._watch, self._outlet, self._worker = room, watch, outlet, worker

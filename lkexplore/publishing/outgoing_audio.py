@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections import deque
-from typing import TYPE_CHECKING
 
 import numpy as np
 from livekit import rtc
@@ -14,10 +13,8 @@ from livekit.rtc.participant import PublishTrackError, UnpublishTrackError
 from numpy.typing import NDArray
 
 from ..errors import LkExploreError, RoomClosed, TokenError, WaitTimeout
+from ..sdk.joined_room import JoinedRoom
 from ..sdk.media_loop import finish_within, on_loop
-
-if TYPE_CHECKING:
-    from ..room.room import Room
 
 __all__ = ["RATE", "Outlet", "open_outlet", "withdraw"]
 
@@ -55,7 +52,7 @@ class Outlet:
 
     def __init__(
         self,
-        room: Room,
+        room: JoinedRoom,
         publication: rtc.LocalTrackPublication,
         source: rtc.AudioSource,
         stereo: bool,
@@ -150,7 +147,7 @@ class Outlet:
 
 
 async def open_outlet(
-    room: Room,
+    room: JoinedRoom,
     name: str,
     *,
     channels: int,
@@ -205,13 +202,13 @@ async def open_outlet(
     return Outlet(room, publication, source, await _is_sent_in_stereo(track))
 
 
-async def withdraw(room: Room, publication: rtc.LocalTrackPublication) -> None:
+async def withdraw(room: JoinedRoom, publication: rtc.LocalTrackPublication) -> None:
     """Unpublish a track of ours, on whichever loop the room lives."""
     local = room.rtc.local_participant
     await on_loop(room.sdk_loop, local.unpublish_track(publication.sid))
 
 
-def _track_source(room: Room, microphone: bool) -> rtc.TrackSource.ValueType:
+def _track_source(room: JoinedRoom, microphone: bool) -> rtc.TrackSource.ValueType:
     """Return what to call the track: a microphone only if asked for, or if we may nothing else."""
     if room.closed:
         raise RoomClosed(f"room {room.name!r} was left: connect again to publish")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
 
 import numpy as np
 from livekit import rtc
@@ -12,11 +11,9 @@ from livekit.rtc.participant import PublishTrackError, UnpublishTrackError
 
 from ..capture.video.picture import Image
 from ..errors import LkExploreError, RoomClosed, TokenError, WaitTimeout
+from ..sdk.joined_room import JoinedRoom
 from ..sdk.media_loop import finish_within, on_loop
 from .outgoing_audio import withdraw
-
-if TYPE_CHECKING:
-    from ..room.room import Room
 
 __all__ = ["VideoOutlet", "as_frame", "as_picture", "open_video_outlet"]
 
@@ -43,7 +40,7 @@ class VideoOutlet:
     """
 
     def __init__(
-        self, room: Room, publication: rtc.LocalTrackPublication, source: rtc.VideoSource
+        self, room: JoinedRoom, publication: rtc.LocalTrackPublication, source: rtc.VideoSource
     ) -> None:
         self.publication = publication
         self._room, self._source = room, source
@@ -70,7 +67,7 @@ class VideoOutlet:
 
 
 async def open_video_outlet(
-    room: Room,
+    room: JoinedRoom,
     name: str,
     *,
     size: tuple[int, int],
@@ -130,7 +127,7 @@ async def open_video_outlet(
     return VideoOutlet(room, publication, source)
 
 
-def _check_permission(room: Room) -> None:
+def _check_permission(room: JoinedRoom) -> None:
     if room.closed:
         raise RoomClosed(f"room {room.name!r} was left: connect again to publish")
     allowed = room.rtc.local_participant.permissions

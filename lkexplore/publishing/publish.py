@@ -16,7 +16,7 @@ from livekit import rtc
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import SoundError
-from ..room.room import Room
+from ..sdk.joined_room import JoinedRoom, as_joined_room
 from ..sdk.media_loop import MediaUse, on_loop, on_media_loop
 from ..sound.as_recording import as_recording
 from ..sound.recording import Recording
@@ -49,7 +49,7 @@ _log = logging.getLogger("lkexplore")
 
 
 async def publish(
-    room: Room | rtc.Room,
+    room: JoinedRoom | rtc.Room,
     sound: Playable,
     *,
     name: str | None = None,
@@ -115,7 +115,7 @@ async def publish(
     --------
     >>> await lk.publish(room, (samples, 16000), name="tone")      # doctest: +SKIP
     """
-    ours = room if isinstance(room, Room) else Room(room)
+    ours = as_joined_room(room)
     samples, title = await asyncio.to_thread(_prepare, sound)
     playback = await _start(ours, samples, name or title, loop, microphone, timeout)
     if playback.channels == 2 and not playback.stereo:
@@ -156,7 +156,7 @@ def _prepare(sound: Playable) -> tuple[NDArray[np.int16], str]:
 
 @on_media_loop
 async def _start(
-    room: Room,
+    room: JoinedRoom,
     samples: NDArray[np.int16],
     name: str,
     loop: bool,
@@ -193,7 +193,9 @@ class Playback:
         The SDK's own object.
     """
 
-    def __init__(self, room: Room, outlet: Outlet, samples: NDArray[np.int16], loop: bool) -> None:
+    def __init__(
+        self, room: JoinedRoom, outlet: Outlet, samples: NDArray[np.int16], loop: bool
+    ) -> None:
         self.name = outlet.publication.name
         self.duration = len(samples) / RATE
         self.channels = samples.shape[1]

@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from livekit import rtc
-
 from ..capture.audio.frames import Block, Frames, capture_frames, frames
 from ..capture.audio.last_minute import Memory
+from ..capture.audio.options import Options
 from ..capture.audio.record import capture
 from ..capture.audio.record_all import RecordingSession, start_recording
-from ..capture.options import Options
 from ..capture.recordings import Recordings
 from ..capture.stream_clock import STREAM_RATE
 from ..files import SavedRecording
+from ..sdk.joined_room import JoinedRoom
 from ..sdk.participants import Source
 from ..sound.recording import Recording
 
@@ -27,16 +26,9 @@ SETTLING = 4.5
 """Seconds that the jitter buffer of a new track may take to settle."""
 
 
-class Captures:
-    """The part of a `Room` that records.
+class Captures(JoinedRoom):
+    """The part of a `Room` that records."""
 
-    Attributes
-    ----------
-    rtc : rtc.Room
-        The LiveKit SDK's own room.
-    """
-
-    rtc: rtc.Room
     _memory: Memory
     _sessions: set[RecordingSession]
 

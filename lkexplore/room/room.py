@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from livekit import rtc
 
 from ..capture.audio.last_minute import Memory
-from ..errors import RoomClosed
 from ..sdk.find_track import everyone, find_track
 from ..sdk.media_loop import MediaUse, close_at_exit, on_loop, on_media_loop
 from ..sdk.participants import Kind, Participant, Source, Track, participant_view
@@ -66,34 +65,15 @@ class Room(Captures, Films):
         _use: MediaUse | None = None,
         _credentials: Credentials | None = None,
     ) -> None:
-        if not room.isconnected():
-            raise RoomClosed("this rtc.Room is not connected: connect it first")
-        self.rtc = room
-        self.sdk_loop = _loop_of(room)
-        self._name, self._identity = room.name, room.local_participant.identity
+        super().__init__(room)
         self._use, self._credentials = _use, _credentials
-        self.playing: set[Playback] = set()
-        self.lives: set[Live | LiveVideo] = set()
+        self.playing: set[Playback]
+        self.lives: set[Live | LiveVideo]
         self._sessions = set()
         self._memory = Memory(self, memory)
         if _use is not None:
             room.on("disconnected", self._on_disconnected)
             close_at_exit(self)
-
-    @property
-    def name(self) -> str:
-        """The room's name."""
-        return self._name
-
-    @property
-    def identity(self) -> str:
-        """Who we are in it."""
-        return self._identity
-
-    @property
-    def closed(self) -> bool:
-        """Whether we have left, or were put out."""
-        return not self.rtc.isconnected()
 
     @property
     def participants(self) -> Mapping[str, Participant]:
@@ -354,9 +334,3 @@ def _list(parts: object) -> str:
 def _describe(track: Track) -> str:
     words = [track.kind, f"“{track.name}”", track.codec, "muted" if track.muted else ""]
     return html.escape(" ".join(word for word in words if word))
-
-
-def _loop_of(room: rtc.Room) -> asyncio.AbstractEventLoop:
-    # The SDK keeps the loop it was made on to itself, and its objects work on that one only.
-    loop = getattr(room, "_loop", None)
-    return loop if isinstance(loop, asyncio.AbstractEventLoop) else asyncio.get_running_loop()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, cast, overload
+from typing import TYPE_CHECKING, overload
 
-from livekit import rtc
-
+from ..sdk.joined_room import JoinedRoom
 from ..sdk.participants import Participant, Source
 
 if TYPE_CHECKING:
@@ -15,21 +14,12 @@ if TYPE_CHECKING:
     from ..capture.video.video_recording import VideoRecording
     from ..live.picture_worker import PictureFilter
     from ..live.video import LiveVideo
-    from .room import Room
 
 __all__ = ["Films"]
 
 
-class Films:
-    """The part of a `Room` that records and filters pictures.
-
-    Attributes
-    ----------
-    rtc : rtc.Room
-        The LiveKit SDK's own room.
-    """
-
-    rtc: rtc.Room
+class Films(JoinedRoom):
+    """The part of a `Room` that records and filters pictures."""
 
     async def capture_image(self, source: Source, *, timeout: float = 10.0) -> Image:
         """Return the next picture of a video track of this room.
@@ -228,4 +218,4 @@ class Films:
         """
         from ..live.video import live_video
 
-        return await live_video(cast("Room", self), source, filter, name=name, timeout=timeout)
+        return await live_video(self, source, filter, name=name, timeout=timeout)

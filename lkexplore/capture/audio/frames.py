@@ -8,7 +8,7 @@ import time
 import warnings
 import weakref
 from collections import deque
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from livekit import rtc
@@ -16,15 +16,13 @@ from numpy.typing import NDArray
 
 from ...errors import SoundError
 from ...sdk.find_track import find_track
+from ...sdk.joined_room import JoinedRoom, sdk_room
 from ...sdk.media_loop import MediaUse, media_loop, on_media_loop
 from ...sdk.participants import Source
-from ..options import Options
 from ..stream_clock import STREAM_RATE
+from .options import Options
 from .placement import Sink
 from .receiver import Listener
-
-if TYPE_CHECKING:
-    from ...room.room import Room
 
 __all__ = ["DroppedWarning", "Frames", "capture_frames", "frames"]
 
@@ -209,7 +207,7 @@ class Frames:
 def frames(
     source: Source,
     *,
-    room: Room | rtc.Room | None = None,
+    room: JoinedRoom | rtc.Room | None = None,
     block: int = 960,
     sample_rate: int = STREAM_RATE,
     channels: int = 1,
@@ -258,15 +256,14 @@ def frames(
     if not (isinstance(block, int | np.integer) and 1 <= block <= MAX_BLOCK):
         raise SoundError(f"a block of {block!r} samples cannot be: give 1 to {MAX_BLOCK}")
     options = Options(None, sample_rate, channels, timeout)
-    sdk_room = room if isinstance(room, rtc.Room) or room is None else room.rtc
-    return Frames(source, sdk_room, int(block), options.sample_rate, channels, timeout)
+    return Frames(source, sdk_room(room), int(block), options.sample_rate, channels, timeout)
 
 
 async def capture_frames(
     source: Source,
     count: int,
     *,
-    room: Room | rtc.Room | None = None,
+    room: JoinedRoom | rtc.Room | None = None,
     block: int = 960,
     sample_rate: int = STREAM_RATE,
     channels: int = 1,

@@ -6,13 +6,13 @@ import asyncio
 import math
 import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import numpy as np
 from livekit import rtc
 from numpy.typing import NDArray
 
 from ...errors import LkExploreError, ParticipantNotFound, SoundError, TrackNotFound
+from ...sdk.joined_room import JoinedRoom
 from ...sdk.media_loop import ask_media_loop, media_loop
 from ...sdk.participants import Track, kind_of, track_view
 from ...sound.reasons import Reason
@@ -23,9 +23,6 @@ from ..statistics import Look
 from ..stream_clock import STREAM_RATE
 from .placement import Sink
 from .receiver import Listener
-
-if TYPE_CHECKING:
-    from ...room.room import Room
 
 __all__ = ["Memory", "Ring", "checked_memory"]
 
@@ -125,7 +122,7 @@ class Memory:
         How much of each track to keep; 0 keeps nothing.
     """
 
-    def __init__(self, room: Room, seconds: float) -> None:
+    def __init__(self, room: JoinedRoom, seconds: float) -> None:
         self.room, self.seconds = room, checked_memory(seconds)
         self._loop = media_loop()
         self._rings: dict[str, Ring] = {}
@@ -189,7 +186,7 @@ class Memory:
             return ask_media_loop(lambda: heard[-1].last(seconds))
         known = sorted({r.view.identity for r in list(self._rings.values()) if not r.empty})
         names = ", ".join(map(repr, known)) or "nobody"
-        if identity in self.room.participants:
+        if identity in self.room.rtc.remote_participants:
             raise TrackNotFound(f"{identity!r} is here but was not heard; heard so far: {names}")
         raise ParticipantNotFound(f"{identity!r} was not heard in this room; heard so far: {names}")
 

@@ -6,23 +6,21 @@ import os
 import time
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import overload
 
 from livekit import rtc
 
 from ...files import SavedRecording
 from ...sdk.find_track import find_track
+from ...sdk.joined_room import JoinedRoom, sdk_room
 from ...sdk.media_loop import MediaUse, on_media_loop
 from ...sdk.participants import Source
 from ...sound.reasons import Reason
 from ...sound.recording import Recording
 from ..following import WHILE_THEY_ARE_HERE, describe
-from ..options import Options
+from .options import Options
 from .receiver import Listener
 from .take import Take
-
-if TYPE_CHECKING:
-    from ...room.room import Room
 
 __all__ = ["capture", "record"]
 
@@ -32,7 +30,7 @@ async def record(
     source: Source,
     seconds: float | None = None,
     *,
-    room: Room | rtc.Room | None = None,
+    room: JoinedRoom | rtc.Room | None = None,
     path: None = None,
     overwrite: bool = False,
     sample_rate: int = 48_000,
@@ -44,7 +42,7 @@ async def record(
     source: Source,
     seconds: float | None = None,
     *,
-    room: Room | rtc.Room | None = None,
+    room: JoinedRoom | rtc.Room | None = None,
     path: str | os.PathLike[str],
     overwrite: bool = False,
     sample_rate: int = 48_000,
@@ -55,7 +53,7 @@ async def record(
     source: Source,
     seconds: float | None = None,
     *,
-    room: Room | rtc.Room | None = None,
+    room: JoinedRoom | rtc.Room | None = None,
     path: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     sample_rate: int = 48_000,
@@ -127,9 +125,8 @@ async def record(
     ... def on_track(track, publication, participant):
     ...     asyncio.ensure_future(lk.record(track, 5))
     """
-    sdk_room = room if isinstance(room, rtc.Room) or room is None else room.rtc
     options = Options(seconds, sample_rate, channels, timeout, overwrite)
-    return await capture(sdk_room, source, options, path)
+    return await capture(sdk_room(room), source, options, path)
 
 
 async def capture(

@@ -22,10 +22,10 @@ from ...sdk.participants import Track, kind_of, track_view
 from ...sound.reasons import Reason
 from ...sound.recording import Recording
 from ..following import ALWAYS, describe
-from ..options import Options
 from ..progress import show_progress
 from ..recordings import Key, Recordings, as_folder, file_name
 from ..statistics import watch
+from .options import Options
 from .receiver import Listener
 from .take import Take
 

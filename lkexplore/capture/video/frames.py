@@ -6,21 +6,18 @@ import asyncio
 import math
 import weakref
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from livekit import rtc
 
 from ...errors import LkExploreError, TrackNotFound
 from ...sdk.find_track import find_track
+from ...sdk.joined_room import JoinedRoom, sdk_room
 from ...sdk.media_loop import media_loop, on_media_loop
 from ...sdk.participants import Source
 from ...sound.reasons import Reason
 from ..following import describe
 from .picture import Image, VideoFrame, rgb_of
 from .receiver import Watch
-
-if TYPE_CHECKING:
-    from ...room.room import Room
 
 __all__ = ["VideoFrames", "capture_image", "open_watch", "sdk_room"]
 
@@ -69,7 +66,7 @@ class VideoFrames:
         self,
         source: Source,
         *,
-        room: Room | rtc.Room | None = None,
+        room: JoinedRoom | rtc.Room | None = None,
         timeout: float = 10.0,
         buffer: int = 4,
     ) -> None:
@@ -130,7 +127,7 @@ class VideoFrames:
 
 
 async def capture_image(
-    source: Source, *, room: Room | rtc.Room | None = None, timeout: float = 10.0
+    source: Source, *, room: JoinedRoom | rtc.Room | None = None, timeout: float = 10.0
 ) -> Image:
     """Return the next picture of a video track.
 
@@ -192,11 +189,6 @@ async def open_watch(
         raise LkExploreError(f"timeout must be 0 or more seconds, not {timeout!r}")
     track, view = await find_track(room, source, "video", timeout)
     return Watch(room, view, track, timeout, keep, patience)
-
-
-def sdk_room(room: Room | rtc.Room | None) -> rtc.Room | None:
-    """Return the SDK's room of either."""
-    return room if isinstance(room, rtc.Room) or room is None else room.rtc
 
 
 def _stop(watch: Watch) -> None:

@@ -7,12 +7,13 @@ import math
 import os
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, overload
+from typing import overload
 
 import numpy as np
 from livekit import rtc
 
 from ...errors import LkExploreError
+from ...sdk.joined_room import JoinedRoom
 from ...sdk.media_loop import on_media_loop
 from ...sdk.participants import Participant, Source
 from ...sound.reasons import Reason
@@ -25,9 +26,6 @@ from .saved_video import SavedVideo
 from .storage import FileSink, MemorySink
 from .take import Filmed, film
 from .video_recording import VideoRecording
-
-if TYPE_CHECKING:
-    from ...room.room import Room
 
 __all__ = ["record_av", "record_video"]
 
@@ -42,7 +40,7 @@ async def record_video(
     source: Source,
     seconds: float | None = None,
     *,
-    room: Room | rtc.Room | None = None,
+    room: JoinedRoom | rtc.Room | None = None,
     path: None = None,
     overwrite: bool = False,
     max_bytes: int = 1_000_000_000,
@@ -53,7 +51,7 @@ async def record_video(
     source: Source,
     seconds: float | None = None,
     *,
-    room: Room | rtc.Room | None = None,
+    room: JoinedRoom | rtc.Room | None = None,
     path: str | os.PathLike[str],
     overwrite: bool = False,
     max_bytes: int = 1_000_000_000,
@@ -63,7 +61,7 @@ async def record_video(
     source: Source,
     seconds: float | None = None,
     *,
-    room: Room | rtc.Room | None = None,
+    room: JoinedRoom | rtc.Room | None = None,
     path: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     max_bytes: int = 1_000_000_000,
@@ -143,7 +141,7 @@ async def record_av(
     seconds: float | None = None,
     *,
     path: str | os.PathLike[str],
-    room: Room | rtc.Room,
+    room: JoinedRoom | rtc.Room,
     overwrite: bool = False,
     timeout: float = 10.0,
 ) -> SavedVideo:

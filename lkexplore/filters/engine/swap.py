@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ..chain import as_filter
+from ..any_object import as_filter
 from ..filter import Filter
 from .fade import FADE_SECONDS, fade_in
 from .history import History

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import sosfreqz
 
-from .analysis import PolesZeros, delay_of_roots, quadratic_roots
+from ..analysis import PolesZeros, delay_of_roots, quadratic_roots
 from .short_block_sos import run_sections
 
 __all__ = ["AnalysedDesign", "Design", "GainDesign", "SosDesign"]

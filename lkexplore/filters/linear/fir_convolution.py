@@ -8,7 +8,7 @@ from scipy.fft import irfft, next_fast_len, rfft
 from scipy.signal import freqz
 
 from ...errors import FilterError
-from .analysis import PolesZeros, delay_of_polynomial
+from ..analysis import PolesZeros, delay_of_polynomial
 
 __all__ = ["FirDesign"]
 

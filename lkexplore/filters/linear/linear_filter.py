@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...errors import FilterError
+from ..analysis import PolesZeros, as_frequencies, delay_of_response, impulse
 from ..engine.fade import FADE_SECONDS, fade_in
 from ..engine.history import History
 from ..filter import Filter, as_block
-from .analysis import PolesZeros, as_frequencies, delay_of_response, impulse
 from .design import AnalysedDesign, Design
 
 __all__ = ["LinearFilter"]

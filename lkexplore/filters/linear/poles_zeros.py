@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import FilterError
-from .analysis import PolesZeros
+from ..analysis import PolesZeros
 
 __all__ = ["MOST_ROOTS", "few_enough", "of_power", "sum_of"]
 

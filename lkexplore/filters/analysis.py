@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...errors import FilterError
+from ..errors import FilterError
 
 __all__ = [
     "PolesZeros",

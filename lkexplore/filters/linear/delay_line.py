@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..linear.analysis import PolesZeros
-from ..linear.linear_filter import LinearFilter
+from ..analysis import PolesZeros
 from ..parameter import Parameter
+from .linear_filter import LinearFilter
 
 __all__ = ["DelayDesign", "DelayLine"]
 

@@ -7,10 +7,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import SoundError
-from ..files import check_stream_path
-from ..sound.validation import as_sample_rate
-from .audio.storage import FileStore, MemoryStore, Store
+from ...errors import SoundError
+from ...files import check_stream_path
+from ...sound.validation import as_sample_rate
+from .storage import FileStore, MemoryStore, Store
 
 __all__ = ["Options"]
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..filter import Filter
-from ..linear.design import Design, GainDesign, SosDesign
-from ..linear.linear_filter import LinearFilter
+from .design import Design, GainDesign, SosDesign
+from .linear_filter import LinearFilter
 
 __all__ = ["Cascade", "grouped"]
 
