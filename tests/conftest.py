@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ["browser_fixtures", "kernels", "room_fixtures", "signal_fixtures"]
+
 # How fast examples are made says more of the machine than of the test.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")

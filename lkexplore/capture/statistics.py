@@ -20,6 +20,7 @@ from livekit import rtc
 from livekit.rtc._proto.stats_pb2 import RtcStats
 
 from ..sdk.participants import kind_of
+from ..sound.convert import WEBRTC_RATE
 
 __all__ = ["PACKET", "RESOLUTION", "STALLED", "Look", "OnLook", "Vitals", "watch"]
 
@@ -227,7 +228,7 @@ def _read(found: RtcStats.InboundRtp) -> _Counters:
         delay=inbound.jitter_buffer_delay,
         target=inbound.jitter_buffer_target_delay,
         emitted=float(inbound.jitter_buffer_emitted_count),
-        concealed=inbound.concealed_samples / 48_000,
+        concealed=inbound.concealed_samples / WEBRTC_RATE,
         packets=found.received.packets_received,
         last_packet=inbound.last_packet_received_timestamp / 1e3 - wall,
         decoded=inbound.frames_decoded,
@@ -251,7 +252,7 @@ def _compare(before: _Counters, now: _Counters, latest: Look | None, added: floa
     if found is not None:
         delay = found
         target = (now.target - before.target) / (now.emitted - before.emitted)
-        settled = found - added - target < NEAR_TARGET and now.emitted > START_UP * 48_000
+        settled = found - added - target < NEAR_TARGET and now.emitted > START_UP * WEBRTC_RATE
     packets = now.packets - before.packets
     first = now.last_packet - PACKET * (packets - 1) if packets else math.inf
     return Look(

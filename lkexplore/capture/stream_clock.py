@@ -6,10 +6,10 @@ from collections import deque
 
 import numpy as np
 
-__all__ = ["STREAM_RATE", "StreamClock"]
+from ..sound.convert import WEBRTC_RATE
 
-STREAM_RATE = 48_000
-"""Hz that the SDK is asked for: its own conversion changes the pitch at rates such as 22050."""
+__all__ = ["StreamClock"]
+
 
 WINDOW = 1.0
 RECENT = 5
@@ -37,13 +37,13 @@ class StreamClock:
     @property
     def seconds(self) -> float:
         """How much has come, in seconds of samples."""
-        return self.count / STREAM_RATE
+        return self.count / WEBRTC_RATE
 
     def note(self, samples: int, arrival: float) -> float:
         """Count a frame that arrived at a time; return the time of its first sample."""
         start = self.count
         self.count += samples
-        self._earliest = min(self._earliest, arrival - self.count / STREAM_RATE)
+        self._earliest = min(self._earliest, arrival - self.count / WEBRTC_RATE)
         if arrival >= self._window_end:
             if self._window_end:
                 self._windows.append((self.seconds, self._earliest))
@@ -55,7 +55,7 @@ class StreamClock:
 
     def time_of(self, count: int) -> float:
         """Return when a sample came out."""
-        return self._origin + count / STREAM_RATE
+        return self._origin + count / WEBRTC_RATE
 
     def _recent(self) -> list[tuple[float, float]]:
         last = [self._windows[-n] for n in range(1, min(RECENT, len(self._windows)) + 1)]
@@ -73,11 +73,11 @@ class StreamClock:
             Seconds, the 95th percentile of the distances from that line.
         """
         if len(self._windows) < 3:
-            return float(STREAM_RATE), 0.0
+            return float(WEBRTC_RATE), 0.0
         step = -(-len(self._windows) // FITTED)
         position, offset = np.array(list(self._windows)[::step]).T
         first, second = np.triu_indices(len(position), 1)
         slope = np.median((offset[second] - offset[first]) / (position[second] - position[first]))
         rest = offset - slope * position
         distances = np.abs(rest - np.median(rest))
-        return STREAM_RATE / (1 + float(slope)), float(np.quantile(distances, 0.95))
+        return WEBRTC_RATE / (1 + float(slope)), float(np.quantile(distances, 0.95))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import FilterError, SoundError
 from ..filters import Filter, as_filter
+from ..sound.convert import WEBRTC_RATE
 
 __all__ = ["BlockFailed", "Process", "Subject", "in_blocks"]
 
@@ -67,7 +68,9 @@ class Subject:
             )
         self.name = _name(thing)
         self.can_reset = callable(getattr(thing, "reset", None))
-        self.sample_rate = sample_rate or (self._filter.sample_rate if self._filter else 48_000)
+        self.sample_rate = sample_rate or (
+            self._filter.sample_rate if self._filter else WEBRTC_RATE
+        )
         self.copied = self._try_copy(sample_rate)
 
     def _try_copy(self, sample_rate: int | None) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import FilterError, SoundError
+from ..sound.convert import WEBRTC_RATE
 from ..sound.validation import MAX_CHANNELS, as_sample_rate, as_samples
 from .analysis import PolesZeros
 from .parameter import BoundParameter, Parameter
@@ -64,7 +65,7 @@ class Filter(ABC):
     """
 
     latency: int = 0
-    _rate: int = 48_000
+    _rate: int = WEBRTC_RATE
 
     @abstractmethod
     def process(self, block: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import FilterError, MissingExtra
+from ..sound.convert import INT16_SCALE
 from .engine.far_end_input import FarEnd
 from .engine.overlap import Frames
 from .engine.stateful import RunningFilter
@@ -182,7 +183,7 @@ class _Module:
         except RuntimeError as error:
             raise FilterError(f"WebRTC's processing refused a frame: {error}") from None
         out = np.frombuffer(made.data, np.int16).reshape(-1, frame.shape[0]).T
-        return np.asarray(out / 32768.0)
+        return np.asarray(out / INT16_SCALE)
 
     def far(self, frame: NDArray[np.float64]) -> None:
         """Take note of a frame that is played."""
@@ -192,7 +193,9 @@ class _Module:
             raise FilterError(f"WebRTC's processing refused a frame: {error}") from None
 
     def _made(self, frame: NDArray[np.float64]) -> Any:
-        whole = np.clip(np.rint(frame * 32768), -32768, 32767).astype(np.int16)
+        whole = np.clip(np.rint(frame * INT16_SCALE), -INT16_SCALE, INT16_SCALE - 1).astype(
+            np.int16
+        )
         data = bytearray(np.ascontiguousarray(whole.T).tobytes())
         return self._rtc.AudioFrame(data, self._sample_rate, *frame.shape)
 

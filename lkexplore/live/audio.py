@@ -17,11 +17,12 @@ from ..capture.following import ALWAYS, Follower, describe
 from ..filters import Filter, as_filter
 from ..filters.engine.fade import fade_in
 from ..filters.engine.swap import Swap
-from ..publishing.outgoing_audio import RATE, Outlet, open_outlet
+from ..publishing.outgoing_audio import Outlet, open_outlet
 from ..sdk.find_track import find_track
 from ..sdk.joined_room import JoinedRoom
 from ..sdk.media_loop import MediaUse, media_loop, on_media_loop
 from ..sdk.participants import Source
+from ..sound.convert import INT16_STEP, WEBRTC_RATE
 from ..sound.reasons import Reason
 from .guard import Guard
 from .state import State, tell_end, words_of
@@ -60,8 +61,6 @@ ALIKE_STEPS = 8
 APART_BLOCKS = 3
 """Blocks in a row after which it is stereo: what the decoder makes up for a lost packet of mono
 may differ once."""
-
-_INT16_STEP = np.float32(1 / 32768)
 
 
 @on_media_loop
@@ -126,7 +125,7 @@ class Live:
         self.publication = outlet.publication
         self.name, self.channels = self.publication.name, channels
         self._room, self._outlet, self._follower = room, outlet, follower
-        self._guard = Guard(filter, channels, RATE)
+        self._guard = Guard(filter, channels, WEBRTC_RATE)
         self._apart = self._late = 0
         self._held: deque[float] = deque(maxlen=AVERAGED_BLOCKS)
         self._last = np.zeros((channels, 1), np.float32)
@@ -183,7 +182,7 @@ class Live:
         """What it has done so far."""
         times = 1000 * np.array(self._guard.times or [0.0])
         median, most, longest = np.quantile(times, [0.5, 0.99, 1.0])
-        held = float(np.mean(self._held or [0.0])) + self._guard.latency / RATE
+        held = float(np.mean(self._held or [0.0])) + self._guard.latency / WEBRTC_RATE
         return LiveStats(
             blocks=self._guard.blocks,
             bypassed=self._guard.bypassed,
@@ -247,7 +246,7 @@ class Live:
 
     async def _send_silence(self) -> None:
         """Go on by the clock, so that who listens keeps time: what is missing is not late."""
-        began, length = time.monotonic(), RATE * FRAME_MS // 1000
+        began, length = time.monotonic(), WEBRTC_RATE * FRAME_MS // 1000
         block = np.zeros((self.channels, length), np.float32)
         # What is cut off would click.
         block += self._last * fade_in(length)[::-1].astype(np.float32)
@@ -274,7 +273,7 @@ class Live:
                 self.channels = 2
                 self._guard.widen()
         wanted = raw[:, : self.channels].T
-        block = np.multiply(wanted, _INT16_STEP, dtype=np.float32, order="C")
+        block = np.multiply(wanted, INT16_STEP, dtype=np.float32, order="C")
         if self._fresh:
             self._fresh = False
             block *= fade_in(block.shape[1]).astype(np.float32)

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from ..filters import Filter, as_filter
 from ..filters.engine.swap import Swap
-from ..sound.convert import int16_of
+from ..sound.convert import INT16_STEP, int16_of
 
 __all__ = ["FilterProcessor"]
 
-_INT16_STEP = np.float32(1 / 32768)
 _log = logging.getLogger("lkexplore")
 
 
@@ -83,7 +82,7 @@ class FilterProcessor(rtc.FrameProcessor[rtc.AudioFrame]):
         self.blocks += 1
         count, channels = frame.samples_per_channel, frame.num_channels
         raw = np.frombuffer(frame.data, np.int16, count * channels).reshape(count, channels)
-        block = np.ascontiguousarray(raw.T, dtype=np.float32) * _INT16_STEP
+        block = np.ascontiguousarray(raw.T, dtype=np.float32) * INT16_STEP
         out = self._filtered(block, frame.sample_rate)
         if out is None:
             self.bypassed += 1

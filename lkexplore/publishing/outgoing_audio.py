@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from ..errors import LkExploreError, RoomClosed, TokenError, WaitTimeout
 from ..sdk.joined_room import JoinedRoom
 from ..sdk.media_loop import finish_within, on_loop
+from ..sound.convert import INT16_SCALE, WEBRTC_RATE
 
-__all__ = ["RATE", "Outlet", "open_outlet", "withdraw"]
+__all__ = ["Outlet", "open_outlet", "withdraw"]
 
-RATE = 48_000
 
 BITRATE = {1: 256_000, 2: 510_000}
 """Opus bits per second, by the channels of the sound: near the limit of what the codec can."""
 
-PIECE = RATE // 100
+PIECE = WEBRTC_RATE // 100
 """Samples that the SDK takes at a time where it has no queue."""
 
 MOST_WAITING = 50
@@ -89,10 +89,10 @@ class Outlet:
         block : ndarray of float32
             At 48000 Hz; where there is no queue, as long as several times 10 ms.
         """
-        scaled = block * np.float32(32768)
+        scaled = block * np.float32(INT16_SCALE)
         np.rint(scaled, out=scaled)
-        np.maximum(scaled, np.float32(-32768), out=scaled)
-        np.minimum(scaled, np.float32(32767), out=scaled)
+        np.maximum(scaled, np.float32(-INT16_SCALE), out=scaled)
+        np.minimum(scaled, np.float32(INT16_SCALE - 1), out=scaled)
         wide = np.empty((block.shape[1], self._source.num_channels), np.int16)
         wide[:] = scaled.T
         if len(self._waiting) >= MOST_WAITING:
@@ -119,7 +119,7 @@ class Outlet:
             name = self.publication.name
             raise RoomClosed(f"room {self._room.name!r} was left while {name!r} was playing")
         await self._source.capture_frame(
-            rtc.AudioFrame(wide.tobytes(), RATE, self._source.num_channels, len(wide))
+            rtc.AudioFrame(wide.tobytes(), WEBRTC_RATE, self._source.num_channels, len(wide))
         )
 
     async def wait_until_played(self) -> None:
@@ -180,7 +180,7 @@ async def open_outlet(
         It could not be published, and why.
     """
     kind = _track_source(room, microphone)
-    source = rtc.AudioSource(RATE, 2, queue_size_ms=queue_ms)
+    source = rtc.AudioSource(WEBRTC_RATE, 2, queue_size_ms=queue_ms)
     track = rtc.LocalAudioTrack.create_audio_track(name, source)
     options = rtc.TrackPublishOptions(source=kind, dtx=False)
     options.audio_encoding.max_bitrate = BITRATE[channels]

@@ -19,15 +19,16 @@ from ..errors import SoundError
 from ..sdk.joined_room import JoinedRoom, as_joined_room
 from ..sdk.media_loop import MediaUse, on_loop, on_media_loop
 from ..sound.as_recording import as_recording
+from ..sound.convert import WEBRTC_RATE
 from ..sound.recording import Recording
-from .outgoing_audio import RATE, Outlet, open_outlet
+from .outgoing_audio import Outlet, open_outlet
 
 __all__ = ["Playable", "Playback", "publish"]
 
 Playable: TypeAlias = Recording | tuple[ArrayLike, int] | str | os.PathLike[str]
 """What can be played: a recording, ``(samples, sample_rate)``, or the path of a sound file."""
 
-FRAME = RATE // 50
+FRAME = WEBRTC_RATE // 50
 """Samples in a frame of 20 ms, one Opus packet."""
 
 CUSHION_MS = 400
@@ -151,7 +152,7 @@ def _prepare(sound: Playable) -> tuple[NDArray[np.int16], str]:
         )
     if recording.samples.shape[1] == 0:
         raise SoundError("cannot publish a sound of 0 samples: give at least one")
-    return np.ascontiguousarray(recording.resample(RATE).to_int16().T), title
+    return np.ascontiguousarray(recording.resample(WEBRTC_RATE).to_int16().T), title
 
 
 @on_media_loop
@@ -197,7 +198,7 @@ class Playback:
         self, room: JoinedRoom, outlet: Outlet, samples: NDArray[np.int16], loop: bool
     ) -> None:
         self.name = outlet.publication.name
-        self.duration = len(samples) / RATE
+        self.duration = len(samples) / WEBRTC_RATE
         self.channels = samples.shape[1]
         self.stereo = outlet.stereo
         self.publication = outlet.publication
@@ -210,7 +211,7 @@ class Playback:
     @property
     def position(self) -> float:
         """Seconds of sound played so far, over all rounds."""
-        return max(self._sent / RATE - self._outlet.queued_seconds, 0.0)
+        return max(self._sent / WEBRTC_RATE - self._outlet.queued_seconds, 0.0)
 
     @property
     def done(self) -> bool:
@@ -281,7 +282,7 @@ class Playback:
 
     async def _send_silence(self, seconds: float) -> None:
         silence = np.zeros((FRAME, self.channels), np.int16)
-        for _ in range(round(seconds * RATE / FRAME)):
+        for _ in range(round(seconds * WEBRTC_RATE / FRAME)):
             await self._outlet.send(silence)
 
     def _finished(self, task: asyncio.Task[None]) -> None:

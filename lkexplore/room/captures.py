@@ -11,10 +11,10 @@ from ..capture.audio.options import Options
 from ..capture.audio.record import capture
 from ..capture.audio.record_all import RecordingSession, start_recording
 from ..capture.recordings import Recordings
-from ..capture.stream_clock import STREAM_RATE
 from ..files import SavedRecording
 from ..sdk.joined_room import JoinedRoom
 from ..sdk.participants import Source
+from ..sound.convert import WEBRTC_RATE
 from ..sound.recording import Recording
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Captures(JoinedRoom):
         *,
         path: None = None,
         overwrite: bool = False,
-        sample_rate: int = STREAM_RATE,
+        sample_rate: int = WEBRTC_RATE,
         channels: int = 1,
         timeout: float = 10.0,
     ) -> Recording: ...
@@ -52,7 +52,7 @@ class Captures(JoinedRoom):
         *,
         path: str | os.PathLike[str],
         overwrite: bool = False,
-        sample_rate: int = STREAM_RATE,
+        sample_rate: int = WEBRTC_RATE,
         channels: int = 1,
         timeout: float = 10.0,
     ) -> SavedRecording: ...
@@ -63,7 +63,7 @@ class Captures(JoinedRoom):
         *,
         path: str | os.PathLike[str] | None = None,
         overwrite: bool = False,
-        sample_rate: int = STREAM_RATE,
+        sample_rate: int = WEBRTC_RATE,
         channels: int = 1,
         timeout: float = 10.0,
     ) -> Recording | SavedRecording:
@@ -111,7 +111,7 @@ class Captures(JoinedRoom):
         *,
         folder: str | os.PathLike[str] | None = None,
         overwrite: bool = False,
-        sample_rate: int = STREAM_RATE,
+        sample_rate: int = WEBRTC_RATE,
         channels: int = 1,
         settling: float = SETTLING,
         timeout: float = 10.0,
@@ -178,7 +178,7 @@ class Captures(JoinedRoom):
         *,
         folder: str | os.PathLike[str] | None = None,
         overwrite: bool = False,
-        sample_rate: int = STREAM_RATE,
+        sample_rate: int = WEBRTC_RATE,
         channels: int = 1,
         timeout: float = 10.0,
     ) -> RecordingSession:
@@ -232,7 +232,7 @@ class Captures(JoinedRoom):
         count: int,
         *,
         block: int = 960,
-        sample_rate: int = STREAM_RATE,
+        sample_rate: int = WEBRTC_RATE,
         channels: int = 1,
         timeout: float = 10.0,
     ) -> list[Block]:
@@ -278,7 +278,7 @@ class Captures(JoinedRoom):
         source: Source,
         *,
         block: int = 960,
-        sample_rate: int = STREAM_RATE,
+        sample_rate: int = WEBRTC_RATE,
         channels: int = 1,
         video: Literal[False] = False,
         timeout: float = 10.0,
@@ -292,7 +292,7 @@ class Captures(JoinedRoom):
         source: Source,
         *,
         block: int = 960,
-        sample_rate: int = STREAM_RATE,
+        sample_rate: int = WEBRTC_RATE,
         channels: int = 1,
         video: bool = False,
         timeout: float = 10.0,

@@ -7,12 +7,30 @@ from numpy.typing import NDArray
 
 from ..errors import SoundError
 
-__all__ = ["MAX_RATE_RATIO", "int16_of", "int24_of", "resampled"]
+__all__ = [
+    "INT16_SCALE",
+    "INT16_STEP",
+    "MAX_RATE_RATIO",
+    "WEBRTC_RATE",
+    "int16_of",
+    "int24_of",
+    "resampled",
+]
+
+WEBRTC_RATE = 48_000
+"""Samples per second of all sound in LiveKit rooms: what Opus and the SDK work with."""
+
+INT16_SCALE = 32_768
+"""What 1.0, full scale, is as a 16-bit integer; the greatest of those is one less."""
+
+INT16_STEP = np.float32(1 / INT16_SCALE)
+"""How far apart two neighbouring 16-bit integers are, as floats."""
 
 MAX_RATE_RATIO = 5000
+"""By how much two sample rates may differ, as a ratio: soxr's filters grow with it."""
 
-# Sound is converted in pieces, so that an hour of it needs no second hour of memory.
 _CHUNK = 1 << 18
+"""Samples that are converted at a time, so that an hour of sound needs no second hour of memory."""
 
 
 def resampled(samples: NDArray[np.float32], old: int, new: int) -> NDArray[np.float32]:

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SoundError
+from .convert import INT16_STEP
 
 __all__ = ["MAX_CHANNELS", "MAX_SAMPLE_RATE", "as_sample_rate", "as_samples"]
 
 MAX_SAMPLE_RATE = 768_000
 MAX_CHANNELS = 64
 
-_INT16_STEP = np.float32(1 / 32768)
 _CACHED = 1 << 18
 
 
@@ -136,7 +136,7 @@ def _as_float32(array: NDArray[np.generic]) -> NDArray[np.float32]:
             return np.ascontiguousarray(array, dtype=np.float32)
     if array.dtype.kind == "i" and array.dtype.itemsize == 2:
         out = np.empty(array.shape, dtype=np.float32)
-        np.multiply(array, _INT16_STEP, out=out)
+        np.multiply(array, INT16_STEP, out=out)
         return out
     if array.dtype.kind in "iu":
         half = 2 ** (8 * array.dtype.itemsize - 1)

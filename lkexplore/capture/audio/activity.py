@@ -7,12 +7,12 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from ...sound.convert import WEBRTC_RATE
 from ...sound.timing import Gap
-from ..stream_clock import STREAM_RATE
 
 __all__ = ["Activity"]
 
-CELL = STREAM_RATE // 200
+CELL = WEBRTC_RATE // 200
 """Samples, 5 ms, of which it is known whether there is sound in them."""
 
 BLUR = 2
@@ -63,7 +63,7 @@ class Activity:
 
     def forget(self, before: float) -> None:
         """Let go of what was before a time in seconds."""
-        count = int(before * STREAM_RATE) // CELL - self._forgotten
+        count = int(before * WEBRTC_RATE) // CELL - self._forgotten
         if count > 0:
             del self._cells[:count]
             self._forgotten += count
@@ -73,7 +73,7 @@ class Activity:
         return [piece for gap in gaps for piece in self._quiet(gap)]
 
     def _quiet(self, gap: Gap) -> list[Gap]:
-        begin, end = int(gap.start * STREAM_RATE) // CELL, -int(-gap.end * STREAM_RATE // CELL)
+        begin, end = int(gap.start * WEBRTC_RATE) // CELL, -int(-gap.end * WEBRTC_RATE // CELL)
         first = max(begin - self._margin - self._forgotten, 0)
         loud = self._cells[first : max(end + self._margin - self._forgotten, 0)]
         if 1 not in loud:
@@ -81,10 +81,10 @@ class Activity:
         pieces, at = [], gap.start
         for cell in np.flatnonzero(np.frombuffer(bytes(loud), np.uint8)):
             place = first + int(cell) + self._forgotten
-            edge = (place - self._margin) * CELL / STREAM_RATE
+            edge = (place - self._margin) * CELL / WEBRTC_RATE
             if edge - at >= SHORTEST:
                 pieces.append(gap.moved(at, min(edge, gap.end)))
-            at = max(at, (place + 1 + self._margin) * CELL / STREAM_RATE)
+            at = max(at, (place + 1 + self._margin) * CELL / WEBRTC_RATE)
         if gap.end - at >= SHORTEST:
             pieces.append(gap.moved(at, gap.end))
         if len(pieces) < 2:

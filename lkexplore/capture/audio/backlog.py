@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from ..stream_clock import STREAM_RATE
+from ...sound.convert import WEBRTC_RATE
 
 __all__ = ["Backlog"]
 
@@ -80,7 +80,7 @@ class Backlog:
     def _without(self, made_up: Iterable[Stretch], samples: NDArray[np.int16]) -> NDArray[np.int16]:
         """Silence what is made up, in samples of which the first is the first that waits."""
         for start, end in made_up:
-            first, last = (round(edge * STREAM_RATE) - self.start for edge in (start, end))
+            first, last = (round(edge * WEBRTC_RATE) - self.start for edge in (start, end))
             if last > 0:
                 samples[max(first, 0) * self._channels : last * self._channels] = 0
         return samples

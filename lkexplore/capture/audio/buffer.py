@@ -8,9 +8,10 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 
+from ...sound.convert import INT16_STEP
+
 __all__ = ["SampleBuffer"]
 
-_INT16_STEP = np.float32(1 / 32768)
 _PIECE = 1 << 16
 _ITEM = 4
 
@@ -43,7 +44,7 @@ class SampleBuffer:
         """Append 16-bit samples, channels interleaved, as floats in [-1, 1)."""
         columns = interleaved.reshape(-1, self.channels).T
         place = self._make_room(columns.shape[1])
-        np.multiply(columns[:, : place.shape[1]], _INT16_STEP, out=place)
+        np.multiply(columns[:, : place.shape[1]], INT16_STEP, out=place)
 
     def write(self, samples: NDArray[np.float32]) -> None:
         """Append float samples of shape (channels, n)."""

@@ -19,7 +19,7 @@ from ...sdk.find_track import find_track
 from ...sdk.joined_room import JoinedRoom, sdk_room
 from ...sdk.media_loop import MediaUse, media_loop, on_media_loop
 from ...sdk.participants import Source
-from ..stream_clock import STREAM_RATE
+from ...sound.convert import INT16_STEP, WEBRTC_RATE
 from .options import Options
 from .placement import Sink
 from .receiver import Listener
@@ -51,21 +51,21 @@ class _Blocks(Sink):
         self._cut = 0
         self._rest = np.empty((channels, 0), np.float32)
         self._resampler: Any = None
-        if rate != STREAM_RATE:
+        if rate != WEBRTC_RATE:
             import soxr
 
             self._resampler = soxr.ResampleStream(
-                STREAM_RATE, rate, channels, dtype="float32", quality="VHQ"
+                WEBRTC_RATE, rate, channels, dtype="float32", quality="VHQ"
             )
 
     def _write(self, interleaved: NDArray[np.int16]) -> None:
         samples = interleaved.reshape(-1, self.channels).astype(np.float32)
-        samples *= np.float32(1 / 32768)
+        samples *= INT16_STEP
         self._cut_up(samples)
 
     def _write_silence(self, count: int) -> None:
-        for piece in range(0, count, STREAM_RATE):
-            length = min(count - piece, STREAM_RATE)
+        for piece in range(0, count, WEBRTC_RATE):
+            length = min(count - piece, WEBRTC_RATE)
             self._cut_up(np.zeros((length, self.channels), np.float32))
 
     def _cut_up(self, samples: Block) -> None:
@@ -209,7 +209,7 @@ def frames(
     *,
     room: JoinedRoom | rtc.Room | None = None,
     block: int = 960,
-    sample_rate: int = STREAM_RATE,
+    sample_rate: int = WEBRTC_RATE,
     channels: int = 1,
     timeout: float = 10.0,
 ) -> Frames:
@@ -265,7 +265,7 @@ async def capture_frames(
     *,
     room: JoinedRoom | rtc.Room | None = None,
     block: int = 960,
-    sample_rate: int = STREAM_RATE,
+    sample_rate: int = WEBRTC_RATE,
     channels: int = 1,
     timeout: float = 10.0,
 ) -> list[Block]:

@@ -15,12 +15,12 @@ from ...errors import LkExploreError, ParticipantNotFound, SoundError, TrackNotF
 from ...sdk.joined_room import JoinedRoom
 from ...sdk.media_loop import ask_media_loop, media_loop
 from ...sdk.participants import Track, kind_of, track_view
+from ...sound.convert import WEBRTC_RATE
 from ...sound.reasons import Reason
 from ...sound.recording import Recording
 from ...sound.timing import clip
 from ..following import GRACE
 from ..statistics import Look
-from ..stream_clock import STREAM_RATE
 from .placement import Sink
 from .receiver import Listener
 
@@ -32,7 +32,7 @@ MAX_SECONDS = 3600
 PATIENCE = 0.4
 """Seconds for which a new track's sound is held back: `last` is to have it soon."""
 
-FORGET_EVERY = STREAM_RATE
+FORGET_EVERY = WEBRTC_RATE
 
 
 def checked_memory(seconds: float) -> float:
@@ -56,7 +56,7 @@ class Ring(Sink):
     def __init__(self, seconds: float, view: Track) -> None:
         super().__init__(1, time.monotonic(), lead=False, patience=PATIENCE)
         self.view = view
-        self._samples = np.zeros(max(1, round(seconds * STREAM_RATE)), np.int16)
+        self._samples = np.zeros(max(1, round(seconds * WEBRTC_RATE)), np.int16)
         self._written = 0
 
     def _write_silence(self, count: int) -> None:
@@ -74,7 +74,7 @@ class Ring(Sink):
         self._samples[begin : begin + first] = samples[:first]
         self._samples[: len(samples) - first] = samples[first:]
         if self._written % FORGET_EVERY < len(interleaved):
-            self.forget(self.seconds - size / STREAM_RATE)
+            self.forget(self.seconds - size / WEBRTC_RATE)
 
     def note(self, look: Look) -> None:
         """Learn from a look at the statistics; what counts for the last seconds is the last."""
@@ -86,18 +86,18 @@ class Ring(Sink):
     def last(self, seconds: float) -> Recording:
         """Return the last seconds, or all there is when it is less."""
         size = len(self._samples)
-        length = min(round(seconds * STREAM_RATE), size, self.count)
+        length = min(round(seconds * WEBRTC_RATE), size, self.count)
         waiting = self.waiting()[-length:] if length else np.zeros(0, np.int16)
         end = self._written % size
         kept = np.arange(end - (length - len(waiting)), end)
         samples = np.concatenate((np.take(self._samples, kept, mode="wrap"), waiting))
-        begin = (self.count - length) / STREAM_RATE
+        begin = (self.count - length) / WEBRTC_RATE
         started = self.started + begin
         ago = timedelta(seconds=time.monotonic() - started)
         gaps, concealed = self.known()
         return Recording.from_int16(
             samples,
-            STREAM_RATE,
+            WEBRTC_RATE,
             started_at=datetime.now(UTC) - ago,
             started_monotonic=started,
             identity=self.view.identity or None,

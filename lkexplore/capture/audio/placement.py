@@ -10,10 +10,11 @@ import numpy as np
 from livekit import rtc
 from numpy.typing import NDArray
 
+from ...sound.convert import INT16_SCALE, WEBRTC_RATE
 from ...sound.reasons import Reason
 from ...sound.timing import Concealment, Gap, Timing
 from ..statistics import PACKET, RESOLUTION, STALLED, Look
-from ..stream_clock import STREAM_RATE, StreamClock
+from ..stream_clock import StreamClock
 from .activity import Activity
 from .backlog import Backlog
 from .marks import Marks
@@ -88,7 +89,7 @@ class Sink(ABC):
         self._resumed: tuple[float, Reason] | None = None
         self._first_sound = math.inf
         self._off: list[float] = []
-        self._fit = (float(STREAM_RATE), 0.0)
+        self._fit = (float(WEBRTC_RATE), 0.0)
         if lead:
             self.marks.begin(Reason.NOT_THERE_YET, 0.0)
 
@@ -132,23 +133,23 @@ class Sink(ABC):
     @property
     def seconds(self) -> float:
         """How much there is."""
-        return self.count / STREAM_RATE
+        return self.count / WEBRTC_RATE
 
     @property
     def held(self) -> float:
         """How many seconds are held back, or there."""
-        return (self.count + self._held_count) / STREAM_RATE
+        return (self.count + self._held_count) / WEBRTC_RATE
 
     # What the listener tells
 
     def add(self, frame: rtc.AudioFrame, feed: Feed) -> None:
         """Append a frame of 48000 Hz."""
         samples = np.frombuffer(frame.data, np.int16)
-        self.level = max(int(samples.max()), -int(samples.min())) / 32768
+        self.level = max(int(samples.max()), -int(samples.min())) / INT16_SCALE
         if self._placed:
             self._catch_up(feed.frame_time - self.delay - self.started)
             self._append(samples)
-            self._let_go(self.count - round(MOST_WAITING * STREAM_RATE))
+            self._let_go(self.count - round(MOST_WAITING * WEBRTC_RATE))
             return
         self._held.append(samples.copy())
         self._held_count += frame.samples_per_channel
@@ -166,7 +167,7 @@ class Sink(ABC):
             self.started = max(first, self.started)
         held, self._held, self._held_count = self._held, [], 0
         self._catch_up(first - self.started)
-        self._early = max(self.count - round((first - self.started) * STREAM_RATE), 0)
+        self._early = max(self.count - round((first - self.started) * WEBRTC_RATE), 0)
         self._append(np.concatenate(held))
         for note in self._held_notes:
             note()
@@ -223,7 +224,7 @@ class Sink(ABC):
     def fill(self, until: float, reason: Reason | None = None) -> None:
         """Append silence up to a monotonic time at the sender; mark it if a reason is given."""
         start = self.seconds
-        missing = self._wanted_of(round((until - self.started) * STREAM_RATE) - self.count)
+        missing = self._wanted_of(round((until - self.started) * WEBRTC_RATE) - self.count)
         if missing > 0:
             self.let_go()
             self.count += missing
@@ -272,7 +273,7 @@ class Sink(ABC):
             self.marks.end(Reason.MUTED, at - self.started)
 
     def _ready(self, feed: Feed) -> bool:
-        if self._held_count / STREAM_RATE >= self._patience:
+        if self._held_count / WEBRTC_RATE >= self._patience:
             return True
         if feed.vitals is None or feed.vitals.latest is None:
             return False
@@ -294,7 +295,7 @@ class Sink(ABC):
         samples = samples[: count * self.channels]
         if self._resumed is not None and math.isinf(self._first_sound) and samples.any():
             place = int(np.argmax(samples != 0)) // self.channels
-            self._first_sound = self.seconds + place / STREAM_RATE
+            self._first_sound = self.seconds + place / WEBRTC_RATE
         self.count += count
         # Where nobody tells of packets, there is nothing to wait for.
         if self._at_once or not (self.marks.observed or self._held_notes):
@@ -311,13 +312,13 @@ class Sink(ABC):
             sent = look.time
         elif look.time - look.last_packet > STALLED:
             return
-        self._let_go(round((sent - self.delay - self.started) * STREAM_RATE))
+        self._let_go(round((sent - self.delay - self.started) * WEBRTC_RATE))
 
     def _let_go(self, until: int) -> None:
         start = self._backlog.start
         samples = self._backlog.release(until, self.marks.guesses(self.seconds))
         if len(samples):
-            self.marks.forget_guesses(self._backlog.start / STREAM_RATE)
+            self.marks.forget_guesses(self._backlog.start / WEBRTC_RATE)
             self._pass_on(samples, start)
 
     def _pass_on(self, samples: NDArray[np.int16], start: int) -> None:

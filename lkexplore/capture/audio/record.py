@@ -15,6 +15,7 @@ from ...sdk.find_track import find_track
 from ...sdk.joined_room import JoinedRoom, sdk_room
 from ...sdk.media_loop import MediaUse, on_media_loop
 from ...sdk.participants import Source
+from ...sound.convert import WEBRTC_RATE
 from ...sound.reasons import Reason
 from ...sound.recording import Recording
 from ..following import WHILE_THEY_ARE_HERE, describe
@@ -33,7 +34,7 @@ async def record(
     room: JoinedRoom | rtc.Room | None = None,
     path: None = None,
     overwrite: bool = False,
-    sample_rate: int = 48_000,
+    sample_rate: int = WEBRTC_RATE,
     channels: int = 1,
     timeout: float = 10.0,
 ) -> Recording: ...
@@ -45,7 +46,7 @@ async def record(
     room: JoinedRoom | rtc.Room | None = None,
     path: str | os.PathLike[str],
     overwrite: bool = False,
-    sample_rate: int = 48_000,
+    sample_rate: int = WEBRTC_RATE,
     channels: int = 1,
     timeout: float = 10.0,
 ) -> SavedRecording: ...
@@ -56,7 +57,7 @@ async def record(
     room: JoinedRoom | rtc.Room | None = None,
     path: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
-    sample_rate: int = 48_000,
+    sample_rate: int = WEBRTC_RATE,
     channels: int = 1,
     timeout: float = 10.0,
 ) -> Recording | SavedRecording:

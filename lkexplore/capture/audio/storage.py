@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from ...errors import FileError
 from ...files import Facts, SavedRecording, SoundWriter, sidecar_path, write_sidecar
+from ...sound.convert import WEBRTC_RATE
 from ...sound.reasons import Reason
 from ...sound.recording import Recording
-from ..stream_clock import STREAM_RATE
 from .buffer import SampleBuffer
 
 __all__ = ["FileStore", "MemoryStore", "Store"]
@@ -126,7 +126,7 @@ class FileStore:
     def __init__(self, path: Path, rate: int, channels: int, overwrite: bool) -> None:
         self.rate, self.channels = rate, channels
         self._writer = SoundWriter(
-            path, rate, channels, exact16=rate == STREAM_RATE, overwrite=overwrite
+            path, rate, channels, exact16=rate == WEBRTC_RATE, overwrite=overwrite
         )
         self.path = self._writer.path
         self._disk = ThreadPoolExecutor(1, "lkexplore-disk")

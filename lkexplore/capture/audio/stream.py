@@ -10,8 +10,9 @@ from typing import Any, TypeAlias
 
 from livekit import rtc
 
+from ...sound.convert import WEBRTC_RATE
 from ..statistics import OnLook, Vitals
-from ..stream_clock import STREAM_RATE, StreamClock
+from ..stream_clock import StreamClock
 
 __all__ = ["FRAME_MS", "Feed", "OnFrame", "listen"]
 
@@ -80,7 +81,7 @@ class Feed:
         self._stream = rtc.AudioStream(
             track,
             capacity=1,
-            sample_rate=STREAM_RATE,
+            sample_rate=WEBRTC_RATE,
             num_channels=channels,
             frame_size_ms=frame_ms,
             noise_cancellation=self._tap,

@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 
 from ...files import SavedRecording
 from ...sdk.participants import Track
+from ...sound.convert import INT16_STEP, WEBRTC_RATE
 from ...sound.reasons import Reason
 from ...sound.recording import Recording
-from ..stream_clock import STREAM_RATE
 from .placement import Sink
 from .storage import Store
 
 __all__ = ["Take"]
 
-DESCRIBE_EVERY = STREAM_RATE
-PIECE = STREAM_RATE
+DESCRIBE_EVERY = WEBRTC_RATE
+PIECE = WEBRTC_RATE
 
 
 class Take(Sink):
@@ -46,7 +46,7 @@ class Take(Sink):
     def __init__(
         self, store: Store, view: Track, seconds: float | None, start: float, lead: bool
     ) -> None:
-        converted = store.rate != STREAM_RATE
+        converted = store.rate != WEBRTC_RATE
         super().__init__(store.channels, start, lead, store.patience, blurred=converted)
         self.store, self.view = store, view
         self._wanted: int | None = None
@@ -56,20 +56,20 @@ class Take(Sink):
             import soxr
 
             self._resampler = soxr.ResampleStream(
-                STREAM_RATE, store.rate, store.channels, dtype="float32", quality="VHQ"
+                WEBRTC_RATE, store.rate, store.channels, dtype="float32", quality="VHQ"
             )
         if seconds is not None:
             self.limit(seconds)
 
     def limit(self, seconds: float) -> None:
         """Set the length to reach."""
-        self._wanted = max(math.ceil(seconds * STREAM_RATE), self.count)
+        self._wanted = max(math.ceil(seconds * WEBRTC_RATE), self.count)
         self.store.end_at(round(seconds * self.store.rate))
 
     @property
     def end(self) -> float:
         """How long it is to become, in seconds."""
-        return math.inf if self._wanted is None else self._wanted / STREAM_RATE
+        return math.inf if self._wanted is None else self._wanted / WEBRTC_RATE
 
     @property
     def full(self) -> bool:
@@ -117,7 +117,7 @@ class Take(Sink):
             self.store.write_int16(interleaved)
         else:
             block = interleaved.reshape(-1, self.channels).astype(np.float32)
-            block *= np.float32(1 / 32768)
+            block *= INT16_STEP
             self._convert(block)
         self._describe()
 

@@ -12,20 +12,20 @@ import numpy as np
 from livekit import rtc
 from numpy.typing import NDArray
 
+from ...sound.convert import WEBRTC_RATE
 from ...sound.reasons import Reason
 from ...sound.timing import Gap, clip
 from ..audio.placement import Sink
 from ..audio.receiver import Listener
 from ..audio.stream import Feed
 from ..following import ALWAYS, of_anyone
-from .growing_mp4 import SOUND_RATE
 
 __all__ = ["SoundLine"]
 
 SETTLING = 0.5
 """Seconds of a stream that are heard before it is placed in time."""
 
-LONGEST_WAIT = 30 * SOUND_RATE
+LONGEST_WAIT = 30 * WEBRTC_RATE
 """Samples that may wait to be collected."""
 
 CLOSE_TIMEOUT = 5.0
@@ -73,8 +73,8 @@ class _Line(Sink):
         self._keep(interleaved.reshape(-1, self.channels))
 
     def _write_silence(self, count: int) -> None:
-        for piece in range(0, count, SOUND_RATE):
-            self._keep(np.zeros((min(count - piece, SOUND_RATE), self.channels), np.int16))
+        for piece in range(0, count, WEBRTC_RATE):
+            self._keep(np.zeros((min(count - piece, WEBRTC_RATE), self.channels), np.int16))
 
     def _keep(self, samples: NDArray[np.int16]) -> None:
         self._pieces.append(samples)
@@ -122,7 +122,7 @@ class SoundLine:
     @property
     def reached(self) -> float:
         """Seconds that were collected."""
-        return self._collected / SOUND_RATE
+        return self._collected / WEBRTC_RATE
 
     @property
     def settled(self) -> bool:
@@ -142,7 +142,7 @@ class SoundLine:
         start : float
             The time of the first sample of all, in seconds of ``time.monotonic()``.
         """
-        first = round((start - self._line.started) * SOUND_RATE)
+        first = round((start - self._line.started) * WEBRTC_RATE)
         out = []
         if first + self._collected < 0:
             # The film begins before anybody listened.
@@ -159,7 +159,7 @@ class SoundLine:
         line.fill(end)
         line.let_go()
         out = self.collect(start)
-        missing = round((end - start) * SOUND_RATE) - self._collected
+        missing = round((end - start) * WEBRTC_RATE) - self._collected
         if missing > 0:
             out.append(np.zeros((missing, self.channels), np.int16))
             self._collected += missing

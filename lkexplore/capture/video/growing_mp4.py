@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import FileError
+from ...sound.convert import WEBRTC_RATE
 from .muxer_file import Disk
 from .picture import Image
 
 if TYPE_CHECKING:
     import av
 
-__all__ = ["SOUND_RATE", "Mp4File", "checked_path"]
+__all__ = ["Mp4File", "checked_path"]
 
-SOUND_RATE = 48_000
 
 _CLOCK = 90_000
 _FRAGMENT = 0.5
@@ -102,7 +102,7 @@ class Mp4File:
             self._audio: Any = None
             if channels:
                 layout = "stereo" if channels == 2 else "mono"
-                self._audio = self._container.add_stream("aac", rate=SOUND_RATE, layout=layout)
+                self._audio = self._container.add_stream("aac", rate=WEBRTC_RATE, layout=layout)
                 self._audio.codec_context.bit_rate = 96_000 * channels
 
     def add_picture(self, yuv: Image, seconds: float) -> None:
@@ -131,7 +131,7 @@ class Mp4File:
             format="s16",
             layout="stereo" if channels == 2 else "mono",
         )
-        frame.sample_rate, frame.time_base = SOUND_RATE, Fraction(1, SOUND_RATE)
+        frame.sample_rate, frame.time_base = WEBRTC_RATE, Fraction(1, WEBRTC_RATE)
         frame.pts = self.samples
         self.samples += count
         with self._failing():

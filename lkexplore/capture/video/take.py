@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import TrackNotFound
+from ...sound.convert import WEBRTC_RATE
 from ...sound.reasons import Reason
 from ...sound.timing import Gap
 from ..following import describe
 from .film_sound import SoundLine
-from .growing_mp4 import SOUND_RATE
 from .picture import Picture
 from .receiver import Watch
 
@@ -111,7 +111,7 @@ async def film(
     filmed = Filmed(start, started_at)
     end = math.inf if seconds is None else start + seconds
     if sound is not None and seconds is not None:
-        sound.limit = round(seconds * SOUND_RATE)
+        sound.limit = round(seconds * WEBRTC_RATE)
     reel = _Reel(watch, sink, sound, start, end)
     try:
         if end > start:

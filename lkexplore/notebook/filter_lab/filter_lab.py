@@ -12,6 +12,7 @@ import numpy as np
 from ...errors import FilterError, LkExploreError, SoundError, TrackNotFound
 from ...filters import Filter, as_filter
 from ...sound.as_recording import Sound, as_recording
+from ...sound.convert import WEBRTC_RATE
 from ...sound.recording import Recording
 from ..page import module, style
 from ..shared.latest_only import Newest
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["FilterLab"]
 
 _OWN = "yours"
-_RATE = 48_000
 
 
 class FilterLab(WithPicture, anywidget.AnyWidget):
@@ -402,4 +402,4 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
 
 
 def _silence() -> Recording:
-    return Recording(np.zeros((1, _RATE // 2), np.float32), _RATE)
+    return Recording(np.zeros((1, WEBRTC_RATE // 2), np.float32), WEBRTC_RATE)

@@ -18,6 +18,7 @@ from ...capture.recordings import Key
 from ...errors import LkExploreError, TrackNotFound
 from ...sdk.media_loop import MediaUse
 from ...sdk.participants import Track
+from ...sound.convert import INT16_SCALE
 from ...sound.recording import Recording
 from ..player.player import waveform_svg
 from ..shared.background import in_background
@@ -230,7 +231,7 @@ class _Level:
     def taken(self) -> float:
         """Return the peak since the last call, in dBFS."""
         peak, self._peak = self._peak, 0
-        return max(FLOOR_DB, 20 * math.log10(max(peak, 1) / 32768))
+        return max(FLOOR_DB, 20 * math.log10(max(peak, 1) / INT16_SCALE))
 
 
 class _Row:

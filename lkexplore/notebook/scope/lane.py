@@ -10,8 +10,8 @@ import numpy as np
 from livekit import rtc
 from numpy.typing import NDArray
 
-from ...capture.stream_clock import STREAM_RATE
 from ...sdk.participants import Track
+from ...sound.convert import INT16_SCALE, WEBRTC_RATE
 from ...sound.recording import Recording
 
 __all__ = ["BINS", "COLUMNS_A_SECOND", "Lane", "News", "bin_edges_hz", "labels"]
@@ -21,11 +21,10 @@ BINS = 128
 LOWEST_HZ, HIGHEST_HZ = 50.0, 20_000.0
 FLOOR_DB = -100.0
 
-_HOP = STREAM_RATE // COLUMNS_A_SECOND
+_HOP = WEBRTC_RATE // COLUMNS_A_SECOND
 _WINDOW = 2048
 _MOST_COLUMNS = 2 * COLUMNS_A_SECOND
 _UNASKED = 100
-_DIVISOR = 32768.0
 
 
 class News(NamedTuple):
@@ -66,12 +65,12 @@ class Lane:
     def __init__(self, view: Track, seconds: float) -> None:
         self.view = view
         self._recent: deque[NDArray[np.int16]] = deque()
-        self._held, self._most = 0, round(seconds * STREAM_RATE)
+        self._held, self._most = 0, round(seconds * WEBRTC_RATE)
         self._new: deque[NDArray[np.int16]] = deque(maxlen=_UNASKED)
         self._rest = np.zeros((0, 2), np.int16)
         self._past = np.zeros((_WINDOW - _HOP, 2), np.int16)
-        self._window = (np.hanning(_WINDOW) * (2 / _WINDOW) / _DIVISOR * 2).astype(np.float32)
-        places = bin_edges_hz() * (_WINDOW / STREAM_RATE)
+        self._window = (np.hanning(_WINDOW) * (2 / _WINDOW) / INT16_SCALE * 2).astype(np.float32)
+        places = bin_edges_hz() * (_WINDOW / WEBRTC_RATE)
         self._starts = np.minimum(places[:-1].astype(int), _WINDOW // 2)
 
     @property
@@ -86,7 +85,7 @@ class Lane:
 
     def missing(self, seconds: float) -> None:
         """Take note that there was no track for so long: it is shown as silence."""
-        self._add(np.zeros((round(seconds * STREAM_RATE), 2), np.int16))
+        self._add(np.zeros((round(seconds * WEBRTC_RATE), 2), np.int16))
 
     def _add(self, samples: NDArray[np.int16]) -> None:
         self._new.append(samples)
@@ -110,7 +109,7 @@ class Lane:
         envelope = np.stack((blocks.min(1), blocks.max(1)), 1) >> 8
         joined = np.concatenate((self._past, samples))
         self._past = joined[len(joined) - len(self._past) :]
-        floats = samples.astype(np.float32) / np.float32(_DIVISOR)
+        floats = samples.astype(np.float32) / np.float32(INT16_SCALE)
         return News(
             envelope.astype(np.int8),
             self._spectrum(joined, count),
@@ -141,7 +140,7 @@ class Lane:
         samples = np.concatenate(kept)[-self._most :].T
         return Recording.from_int16(
             samples[:1] if np.array_equal(*samples) else samples,
-            STREAM_RATE,
+            WEBRTC_RATE,
             identity=self.view.identity or None,
             track=self.view.sid,
             name=self.view.name or None,

@@ -7,12 +7,10 @@ import asyncio
 import numpy as np
 import pytest
 from idle import Waiting
+from kernels import BUSY, Run
 from sounds import RATE, speechlike
-from test_kernel import BUSY, Run, kernel
 
 from lkexplore.sound.recording import Recording
-
-__all__ = ["kernel"]
 
 QUEUED_WHILE_BUSY = 0.04
 LIVE = "live = await room.live('bob', {}, name='filtered')\nawait asyncio.sleep(3)\n"

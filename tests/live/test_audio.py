@@ -8,7 +8,7 @@ import pytest
 from faulty import eventually, media_tasks, same_tasks
 from idle import Waiting
 from livekit import rtc
-from sounds import RATE, sine, tone_fit
+from sounds import RATE, beside, sine, tone_fit
 
 import lkexplore as lk
 from lkexplore.errors import FilterError, ParticipantNotFound
@@ -40,13 +40,6 @@ async def without_holes(ear, seconds=1.0, attempts=4):
         if not holes:
             return heard
     raise AssertionError(f"{holes} silent blocks, at the last of {attempts} attempts")
-
-
-def beside(samples, hz=1000.0):
-    """Return the energy more than a tenth away from a tone, in dB of it."""
-    spectrum = np.abs(np.fft.rfft(samples * np.blackman(len(samples)))) ** 2
-    away = np.abs(np.fft.rfftfreq(len(samples), 1 / RATE) - hz) > 0.1 * hz
-    return 10 * np.log10(spectrum[away].sum() / spectrum[~away].sum())
 
 
 async def test_listeners_hear_the_filtered_track(join, send):

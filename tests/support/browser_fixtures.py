@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import FLAGS, SIZE, Lab, Page, chromium, running_lab
+from jupyter_page import FLAGS, SIZE, Lab, Page, chromium, running_lab
 
 REQUIRED = "LKEXPLORE_TEST_BROWSER"
 

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from test_player import heard
+from embedded_sound import heard
 
 from lkexplore.errors import SoundError
 from lkexplore.files.sample_sounds import sample

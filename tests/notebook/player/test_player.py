@@ -1,27 +1,17 @@
 from __future__ import annotations
 
-import base64
-import io
 import re
 import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
-import soundfile
+from embedded_sound import heard
 
 from lkexplore.errors import SoundError
 from lkexplore.files.sample_sounds import sample
 from lkexplore.measure import peak_dbfs, rms_dbfs, snr_db
 from lkexplore.notebook.player.player import Player, describe, waveform_svg
 from lkexplore.sound.recording import Gap, Recording
-
-
-def heard(html: str) -> tuple[str, Recording]:
-    """Decode the sound embedded in a player, as a browser would."""
-    found = re.search(r'src="data:audio/(\w+);base64,([^"]+)"', html)
-    assert found
-    samples, rate = soundfile.read(io.BytesIO(base64.b64decode(found[2])), always_2d=True)
-    return found[1], Recording(samples.T, rate)
 
 
 @pytest.fixture(scope="module")

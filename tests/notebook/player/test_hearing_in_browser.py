@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from lab import Lab, Page
+from jupyter_page import Lab, Page
 
 from lkexplore.notebook.page import module
 

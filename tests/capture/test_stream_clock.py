@@ -9,16 +9,17 @@ import pytest
 
 from lkexplore.capture.audio.marks import Marks
 from lkexplore.capture.statistics import Look
-from lkexplore.capture.stream_clock import STREAM_RATE, StreamClock
+from lkexplore.capture.stream_clock import StreamClock
+from lkexplore.sound.convert import WEBRTC_RATE
 from lkexplore.sound.reasons import Reason
 
 FRAME = 960
 
 
-def run(clock: StreamClock, seconds: float, start: float, late, rate: float = STREAM_RATE):
+def run(clock: StreamClock, seconds: float, start: float, late, rate: float = WEBRTC_RATE):
     """Let frames arrive as the clock of their sender says, and late by so much; return errors."""
     errors = []
-    for n in range(1, round(seconds * STREAM_RATE / FRAME) + 1):
+    for n in range(1, round(seconds * WEBRTC_RATE / FRAME) + 1):
         begins = start + (n - 1) * FRAME / rate
         said = clock.note(FRAME, begins + FRAME / rate + late(n))
         errors.append(said - begins)
@@ -30,10 +31,10 @@ def test_late_frames_do_not_move_the_clock():
     errors = run(StreamClock(), 20, 1000.0, lambda n: float(rng.exponential(0.01)))
     assert np.abs(errors[100:]).max() < 0.002
     rate, residual = (clock := StreamClock()).fit()
-    assert (rate, residual) == (STREAM_RATE, 0.0)
+    assert (rate, residual) == (WEBRTC_RATE, 0.0)
     run(clock, 20, 1000.0, lambda n: float(rng.exponential(0.01)))
     rate, residual = clock.fit()
-    assert rate == pytest.approx(STREAM_RATE, rel=1e-4)
+    assert rate == pytest.approx(WEBRTC_RATE, rel=1e-4)
     assert residual < 0.002
 
 
@@ -46,9 +47,9 @@ def test_a_stall_of_two_seconds_is_caught_up_with():
 
 def test_a_sender_whose_clock_is_off_is_followed_and_measured():
     clock = StreamClock()
-    errors = run(clock, 300, 0.0, lambda n: 0.0, rate=STREAM_RATE * (1 + 100e-6))
+    errors = run(clock, 300, 0.0, lambda n: 0.0, rate=WEBRTC_RATE * (1 + 100e-6))
     rate, residual = clock.fit()
-    assert rate == pytest.approx(STREAM_RATE * (1 + 100e-6), abs=0.05)
+    assert rate == pytest.approx(WEBRTC_RATE * (1 + 100e-6), abs=0.05)
     assert residual < 1e-4
     assert np.abs(errors[-500:]).max() < 0.001
 

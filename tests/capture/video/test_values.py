@@ -12,6 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import sights
 from sights import SIZE, colour_error, number_of, numbered
 
 from lkexplore.capture.video.video_recording import VideoRecording
@@ -148,7 +149,7 @@ except FileError as error:
 
 
 def grow(path: Path, limit: int = 0) -> subprocess.Popen[str]:
-    script = textwrap.dedent(_GROWING.format(tests=os.path.dirname(__file__)))
+    script = textwrap.dedent(_GROWING.format(tests=os.path.dirname(sights.__file__)))
     return subprocess.Popen(
         [sys.executable, "-c", script, str(path), str(limit)], stdout=subprocess.PIPE, text=True
     )

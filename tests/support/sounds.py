@@ -63,3 +63,10 @@ def find(part: NDArray[np.float32], whole: NDArray[np.float32]) -> tuple[int, fl
     score = cross / np.sqrt(np.maximum(power, 1e-9) * float(part @ part))
     place = int(np.argmax(np.where(power > 1e-3 * power.max(), score, 0)))
     return place, float(score[place])
+
+
+def beside(samples, hz=1000.0):
+    """Return the energy more than a tenth away from a tone, in dB of it."""
+    spectrum = np.abs(np.fft.rfft(samples * np.blackman(len(samples)))) ** 2
+    away = np.abs(np.fft.rfftfreq(len(samples), 1 / RATE) - hz) > 0.1 * hz
+    return 10 * np.log10(spectrum[away].sum() / spectrum[~away].sum())

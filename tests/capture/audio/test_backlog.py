@@ -7,7 +7,7 @@ import pytest
 
 from lkexplore.capture.audio.activity import Activity
 from lkexplore.capture.audio.backlog import Backlog
-from lkexplore.capture.stream_clock import STREAM_RATE
+from lkexplore.sound.convert import WEBRTC_RATE
 from lkexplore.sound.reasons import Reason
 from lkexplore.sound.timing import Gap
 
@@ -53,9 +53,9 @@ def test_what_waits_is_not_silenced_before_its_time():
 
 def activity(*loud: tuple[float, float], seconds: float = 4.0, **options) -> Activity:
     """Return what is noted of a sound that is loud there, in frames of an odd length."""
-    sound = np.zeros(round(seconds * STREAM_RATE), np.int16)
+    sound = np.zeros(round(seconds * WEBRTC_RATE), np.int16)
     for start, end in loud:
-        sound[round(start * STREAM_RATE) : round(end * STREAM_RATE)] = -40
+        sound[round(start * WEBRTC_RATE) : round(end * WEBRTC_RATE)] = -40
     noted = Activity(1, **options)
     for start in range(0, len(sound), 777):
         noted.note(start, sound[start : start + 777])
@@ -85,7 +85,7 @@ def test_sound_in_the_middle_of_a_gap_makes_two_of_it():
 
 def test_what_is_below_60_dbfs_is_no_sound():
     noted = Activity(2)
-    quiet = np.full(2 * STREAM_RATE, 31, np.int16)
+    quiet = np.full(2 * WEBRTC_RATE, 31, np.int16)
     quiet[::2] = -32
     noted.note(0, quiet)
     gap = Gap(0.0, 1.0, Reason.MUTED)
@@ -99,5 +99,5 @@ def test_what_is_forgotten_does_not_move_the_rest():
     noted = activity((1.0, 1.5), (3.0, 3.5))
     noted.forget(2.005)
     assert spans(noted.outside([Gap(2.5, 4.0, Reason.MUTED)])) == [(2.5, 3.0), (3.5, 4.0)]
-    noted.note(4 * STREAM_RATE, np.full(480, 1000, np.int16))
+    noted.note(4 * WEBRTC_RATE, np.full(480, 1000, np.int16))
     assert spans(noted.outside([Gap(3.9, 4.5, Reason.LEFT)])) == [(3.9, 4.0), (4.01, 4.5)]

@@ -5,8 +5,7 @@ import time
 
 import numpy as np
 from faulty import eventually
-from sounds import RATE, sine
-from test_live import beside
+from sounds import RATE, beside, sine
 
 import lkexplore as lk
 from lkexplore.sound.recording import Recording
