@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["browser_fixtures", "kernels", "room_fixtures", "signal_fixtures"]
+pytest_plugins = ["browser_fixtures", "kernels", "room_fixtures", "side_by_side", "signal_fixtures"]
 
 # How fast examples are made says more of the machine than of the test.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -4,13 +4,15 @@ It speaks LiveKit's signalling protocol and real WebRTC, forwards media without 
 them, and serves the official SDKs unmodified. It is meant for a laptop, a classroom and
 tests, and listens on loopback unless told otherwise.
 
+- ``server``, ``room``, ``participant``, ``data``: the rooms, who is in them, and their data.
+- ``signalling/``: tokens, joining, requests of clients, and the calls of administrators.
+- ``negotiation/``: session descriptions, offers and answers, and the tracks clients announce.
+- ``media/``: RTP, RTCP and codecs, and who receives which packet.
 - ``transport/``: the UDP socket, ICE-lite, DTLS-SRTP, data channels.
-- ``sdp``, ``rtp``, ``rtcp``, ``codecs``: what is on the wire.
-- ``layer``, ``downtrack``, ``forwarding``, ``uplink``, ``subscriptions``: who receives which
-  packet.
-- ``negotiation/``: offers and answers.
-- ``publishing``, ``data``, ``quality``, ``participant``, ``speakers``, ``room``: the room.
-- ``impairment``, ``line``, ``network``, ``impairing``: bad links on demand.
-- ``tokens``, ``joining``, ``admission``, ``session``, ``signals``: signalling.
-- ``twirp``: administration. ``server``, ``door``, ``process``: the whole, and how it is run.
+- ``network/``: bad links on demand.
+- ``config``, ``shared``, ``ids``: settings, what rooms have in common, identifiers.
+- ``process``: how the server is run.
+
+Imports go one way. A module that needs something of the one above it, such as a participant of
+its room, says exactly what in a `typing.Protocol` of its own.
 """

@@ -10,19 +10,52 @@ from lkexplore.errors import ServerError
 
 from .network.impairment import Impairment
 
-DEV_KEY, DEV_SECRET, DEV_PORT = "devkey", "secret", 7880
-"""What LiveKit's own server uses in its development mode."""
+DEV_KEY = "devkey"
+"""The API key of LiveKit's own server in its development mode."""
+
+DEV_SECRET = "secret"
+"""The secret of that key."""
+
+DEV_PORT = 7880
+"""The TCP port of LiveKit's own server in its development mode."""
 
 SERVER_VERSION = "1.9.0"
+"""The version of LiveKit's server whose behaviour is served, as clients are told it."""
+
 PROTOCOL_VERSION = 16
-"""The LiveKit server version and signalling protocol whose behaviour is served."""
+"""The version of the signalling protocol that is served, as clients are told it."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Upper bounds, so that no peer can grow the server.
+    """Upper bounds, so that no peer can make the server hold ever more.
 
     The sizes of names, metadata and attributes are the defaults of LiveKit's server.
+
+    Attributes
+    ----------
+    rooms, participants_per_room : int
+        Rooms of the server, and participants of one room.
+    connections : int
+        TCP connections at a time.
+    tracks_per_participant, data_tracks_per_participant : int
+        Tracks and data tracks that one participant may publish.
+    media_sections : int
+        Media sections of one session description.
+    layers_per_track : int
+        Simulcast layers of one track.
+    signal_message_bytes : int
+        Bytes of one signalling message.
+    signal_queue, signal_queue_bytes : int
+        Messages, and bytes of messages, that may wait for one client.
+    http_body_bytes, http_head_bytes : int
+        Bytes of an HTTP request's body and of its head.
+    http_header_seconds : float
+        Seconds that the head of an HTTP request may take to arrive.
+    name_length, metadata_bytes, attributes_bytes : int
+        Bytes of a participant's name, of its metadata, and of all its attributes.
+    announcement_bytes : int
+        Bytes of a request that announces a track.
     """
 
     rooms: int = 1000
@@ -44,7 +77,7 @@ class Limits:
     announcement_bytes: int = 16_384
 
     def excess(self, name: str, metadata: str, attributes: Mapping[str, str]) -> str:
-        """Return which limit a participant's own words exceed, or an empty text."""
+        """Return which limit a participant's name or metadata exceed, or an empty text."""
         if len(name.encode()) > self.name_length:
             return "exceeds name length limit"
         if len(metadata.encode()) > self.metadata_bytes:
@@ -55,7 +88,26 @@ class Limits:
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Durations in seconds."""
+    """Durations in seconds.
+
+    Attributes
+    ----------
+    join : float
+        From joining to a connection for media; a client that needs longer is removed.
+    resume : float
+        From the loss of the signalling to the client's return; then it is removed.
+    silent_peer, ice_consent : float
+        From the last sign on the media connection to the client's removal, while its
+        signalling is down and while it is up.
+    empty_room, departed_room : int
+        From being empty to the end of a room that nobody has joined, or that all have left.
+    ping_interval, ping_timeout : int
+        From one signalling ping to the next, and to the answer, as clients are told.
+    token_refresh : float
+        From one fresh token for a client to the next.
+    refreshed_token_life : float
+        From the issue of such a token to its expiry.
+    """
 
     join: float = 30.0
     resume: float = 15.0
@@ -102,7 +154,14 @@ class ServerConfig:
         What is wrong with the media links of all participants, in both directions, until a
         room is told otherwise.
     seed : int
-        The same seed, room, identity and packets give the same losses.
+        Start value of the random losses and delays: the same seed, room, identity and packets
+        give the same losses.
+    single_peer_connection : bool
+        Whether clients may use one peer connection (``/rtc/v1``) instead of two.
+    limits : Limits
+        Upper bounds for everything that a client can make the server hold.
+    timeouts : Timeouts
+        Durations after which something is given up or done again.
 
     Raises
     ------

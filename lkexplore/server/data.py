@@ -4,25 +4,61 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from google.protobuf.message import DecodeError
 from livekit.protocol import models as m
 from livekit.protocol import rtc
 
+from .config import Limits
 from .ids import DATA_TRACK, new_sid
 
 if TYPE_CHECKING:
-    from .participant import Participant
     from .transport import Channel, Transport
 
-RELIABLE, LOSSY, DATA_TRACKS = "_reliable", "_lossy", "_data_track"
+RELIABLE = "_reliable"
+"""Label of the channel whose messages all arrive, in order."""
+
+LOSSY = "_lossy"
+"""Label of the channel whose messages are sent once, and may get lost or overtake each other."""
+
+DATA_TRACKS = "_data_track"
+"""Label of the channel that carries the packets of data tracks, sent once like lossy messages."""
+
 LABELS = (RELIABLE, LOSSY, DATA_TRACKS)
-_MAX_PENDING, _MAX_PENDING_BYTES = 256, 8 << 20
+"""All labels that the LiveKit protocol uses; channels of other names are not served."""
+
+_MAX_PENDING = 256
+"""Reliable messages that may wait for a participant's channel to open; further ones are lost."""
+
+_MAX_PENDING_BYTES = 8 << 20
+"""Bytes of reliable messages that may wait for a participant's channel to open."""
+
 _MAX_HANDLE = 0xFFFF
+"""The highest handle of a data track: its packets carry the handle in 16 bits."""
+
 _NAME_LENGTH = 256
+"""Characters that the name of a data track may have, as on LiveKit's server."""
+
+_DATA_TRACK_HEAD_BYTES = 4
+"""Bytes of a data track's packet up to the end of its handle: two of flags, then the handle."""
 
 _Response = rtc.RequestResponse
+
+
+class DataOwner(Protocol):
+    """What a data relay asks of its participant."""
+
+    sid: str
+    identity: str
+    permission: m.ParticipantPermission
+
+    def send(self, **message: Any) -> None:
+        """Send one signalling message."""
+
+    def announce(self) -> None:
+        """Tell the room that something about the participant has changed."""
 
 
 class DataRelay:
@@ -30,14 +66,27 @@ class DataRelay:
 
     Parameters
     ----------
-    participant : Participant
-        Whose data.
+    participant : DataOwner
+        The participant that sends and receives the data.
     incoming, outgoing : Transport
-        The same one with a single peer connection.
+        The transports of what the participant publishes and of what it receives; with a
+        single peer connection they are the same one.
+    limits : Limits
+        Upper bounds for the number and the size of data tracks.
+    others : callable
+        Returns the relays of all other participants in the room.
     """
 
-    def __init__(self, participant: Participant, incoming: Transport, outgoing: Transport) -> None:
-        self._participant = participant
+    def __init__(
+        self,
+        participant: DataOwner,
+        incoming: Transport,
+        outgoing: Transport,
+        limits: Limits,
+        others: Callable[[], Sequence[DataRelay]],
+    ) -> None:
+        self._participant, self._limits, self._others = participant, limits, others
+        self.sid, self.identity = participant.sid, participant.identity
         self._incoming, self._outgoing = incoming, outgoing
         self._pending: deque[bytes] = deque()
         self._pending_bytes = 0
@@ -48,7 +97,7 @@ class DataRelay:
         self._handles: dict[tuple[str, int], int] = {}
 
     def start(self, transport: Transport, remote_port: int) -> None:
-        """Begin data on a transport; a client with two of them expects us to open channels."""
+        """Begin data on a transport; a client with two transports expects the server's channels."""
         data = transport.start_data(remote_port)
         data.on_message = self.on_message
         if transport is self._outgoing:
@@ -82,7 +131,6 @@ class DataRelay:
             packet = m.DataPacket.FromString(payload)
         except DecodeError:
             return
-        sender = self._participant
         if label == RELIABLE and packet.sequence:
             self.last_sequence = max(self.last_sequence, packet.sequence)
         to = set(packet.destination_identities)
@@ -90,18 +138,18 @@ class DataRelay:
         if packet.WhichOneof("value") == "user":
             to |= set(packet.user.destination_identities)
             sids = set(packet.user.destination_sids)
-            packet.user.participant_identity = sender.identity
-            packet.user.participant_sid = sender.sid
-        packet.participant_identity, packet.participant_sid = sender.identity, sender.sid
+            packet.user.participant_identity = self.identity
+            packet.user.participant_sid = self.sid
+        packet.participant_identity, packet.participant_sid = self.identity, self.sid
         out = packet.SerializeToString()
-        for other in sender.room.others(sender):
+        for other in self._others():
             if not (to or sids) or other.identity in to or other.sid in sids:
-                other.data.send(label, out)
+                other.send(label, out)
 
     def send(self, label: str, payload: bytes) -> bool:
         """Send one message to the participant; return whether it is on its way.
 
-        A lossy message that finds no room is dropped and counted. A reliable one waits
+        A lossy message is dropped and counted when too much waits already. A reliable one waits
         for its channel to open.
         """
         data = self._outgoing.data
@@ -120,7 +168,7 @@ class DataRelay:
         return len(self._pending) < _MAX_PENDING and size <= _MAX_PENDING_BYTES
 
     def publish_track(self, request: rtc.PublishDataTrackRequest) -> None:
-        """Announce a data track, or say why not."""
+        """Announce a data track, or answer why it is refused."""
         reason, text = self._refusal(request)
         if reason is not None:
             self._participant.send(
@@ -152,7 +200,7 @@ class DataRelay:
             return _Response.DUPLICATE_HANDLE, "a data track with same handle already exists"
         if any(info.name == request.name for info in self.tracks.values()):
             return _Response.DUPLICATE_NAME, "a data track with same name already exists"
-        limits = self._participant.room.config.limits
+        limits = self._limits
         if len(self.tracks) >= limits.data_tracks_per_participant:
             text = f"at most {limits.data_tracks_per_participant} data tracks"
             return _Response.LIMIT_EXCEEDED, text
@@ -173,11 +221,11 @@ class DataRelay:
         self._participant.announce()
 
     def update_subscriptions(self, request: rtc.UpdateDataSubscription) -> None:
-        """Subscribe to data tracks or leave them, and tell the handles they come under."""
+        """Subscribe to data tracks or leave them, and tell under which handles they come."""
         published = {
             info.sid: (other.sid, handle)
-            for other in self._participant.room.others(self._participant)
-            for handle, info in other.data.tracks.items()
+            for other in self._others()
+            for handle, info in other.tracks.items()
         }
         for update in request.updates:
             key = published.get(update.track_sid)
@@ -195,10 +243,10 @@ class DataRelay:
 
     def _handle_table(self) -> rtc.DataTrackSubscriberHandles:
         table = rtc.DataTrackSubscriberHandles()
-        others = {other.sid: other for other in self._participant.room.participants.values()}
+        others = {other.sid: other for other in self._others()}
         for (sid, handle), mine in list(self._handles.items()):
             publisher = others.get(sid)
-            info = publisher.data.tracks.get(handle) if publisher else None
+            info = publisher.tracks.get(handle) if publisher else None
             if publisher is None or info is None:
                 del self._handles[sid, handle]
                 continue
@@ -208,14 +256,14 @@ class DataRelay:
         return table
 
     def _relay_data_track(self, packet: bytes) -> None:
-        """Forward a data track's packet: two bytes of flags, then the handle, are its head."""
-        if len(packet) < 4:
+        """Forward a data track's packet to its subscribers, each under a handle of its own."""
+        if len(packet) < _DATA_TRACK_HEAD_BYTES:
             return
         handle = struct.unpack_from("!H", packet, 2)[0]
         if handle not in self.tracks:
             return
-        key = (self._participant.sid, handle)
-        for other in self._participant.room.others(self._participant):
-            theirs = other.data._handles.get(key)
+        flags, payload = packet[:2], packet[_DATA_TRACK_HEAD_BYTES:]
+        for other in self._others():
+            theirs = other._handles.get((self.sid, handle))
             if theirs is not None:
-                other.data.send(DATA_TRACKS, packet[:2] + struct.pack("!H", theirs) + packet[4:])
+                other.send(DATA_TRACKS, flags + struct.pack("!H", theirs) + payload)

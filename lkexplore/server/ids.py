@@ -6,9 +6,14 @@ import secrets
 import string
 
 _ALPHABET = string.ascii_letters + string.digits
+"""Characters of the random part of an identifier."""
 
-ROOM, PARTICIPANT = "RM_", "PA_"
-AUDIO_TRACK, VIDEO_TRACK, DATA_TRACK = "TR_AM", "TR_VC", "DTR_"
+# Prefixes by which the LiveKit protocol tells what an identifier stands for.
+ROOM = "RM_"
+PARTICIPANT = "PA_"
+AUDIO_TRACK = "TR_AM"
+VIDEO_TRACK = "TR_VC"
+DATA_TRACK = "DTR_"
 
 
 def new_sid(prefix: str, length: int = 12) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from livekit.protocol import models as m
 from livekit.protocol import rtc
@@ -15,20 +15,50 @@ from .media import rtcp
 from .media.codecs import Codec
 from .media.connection_quality import LinkQuality
 from .media.forwarding import PublishedTrack
-from .media.published_tracks import Publisher
 from .media.subscriptions import Audience, Subscription, Subscriptions
 from .media.uplink import Uplink
 from .negotiation import DualNegotiator, SingleNegotiator, sdp
+from .negotiation.announced_tracks import Publisher
 from .network.impaired_link import Lines
+from .shared import Shared
 from .signalling.session import SignalSession, encode
 from .signalling.tokens import Grants
 from .transport import PEER_CLOSED, Transport
 
-if TYPE_CHECKING:
-    from .room import Room
-
 _State = m.ParticipantInfo.State
+
 _GOODBYE_SECONDS = 1.0
+"""Seconds that a client which has closed its media has to say goodbye before it is removed."""
+
+
+class Surroundings(Protocol):
+    """What a participant asks of its room: the others in it, and to tell them of changes."""
+
+    name: str
+
+    def others(self, participant: Participant) -> list[Participant]:
+        """Return everybody but one."""
+
+    def by_sid(self, sid: str) -> Participant | None:
+        """Return the participant with this session id."""
+
+    def tracks_for(self, participant: Participant) -> list[tuple[Participant, PublishedTrack]]:
+        """Return all tracks of the others, each with its owner."""
+
+    def broadcast(self, **message: Any) -> None:
+        """Send one signalling message to everybody."""
+
+    def announce(self, participant: Participant) -> None:
+        """Tell everybody the present state of a participant."""
+
+    def on_published(self, owner: Participant, track: PublishedTrack) -> None:
+        """Bring a new track to whoever wants it."""
+
+    def on_unpublished(self, owner: Participant, track: PublishedTrack) -> None:
+        """Take a track from whoever has it."""
+
+    def on_removed(self, participant: Participant) -> None:
+        """Forget a participant and tell the others."""
 
 
 class Participant:
@@ -36,21 +66,24 @@ class Participant:
 
     Parameters
     ----------
-    room : Room
-        Where it is.
+    room : Surroundings
+        The room that the participant is about to join.
+    shared : Shared
+        What all rooms of the server have in common.
     grants : Grants
-        What its token allows.
+        The identity and the rights that its token gives it.
     client : ClientInfo
-        What it says of itself.
+        The client's description of itself: protocol version and capabilities.
     auto_subscribe : bool
         Whether it receives tracks without asking.
     single : bool
-        Whether it uses one peer connection or two.
+        Whether it uses one peer connection (True) or two.
     """
 
     def __init__(
         self,
-        room: Room,
+        room: Surroundings,
+        shared: Shared,
         grants: Grants,
         client: m.ClientInfo,
         *,
@@ -58,6 +91,7 @@ class Participant:
         single: bool,
     ) -> None:
         self.room, self.grants, self.single = room, grants, single
+        self.limits, self._timeouts = shared.config.limits, shared.config.timeouts
         self.sid, self.identity = new_sid(PARTICIPANT), grants.identity
         self.permission = grants.permission()
         self.info = _participant_info(self.sid, grants, client)
@@ -68,28 +102,25 @@ class Participant:
         self.audience = Audience()
         self._gone: asyncio.TimerHandle | None = None
 
-        mux = room.mux
-        self.publisher_transport = Transport(mux, f"{self.identity}/pub")
-        self.subscriber_transport = (
-            self.publisher_transport if single else Transport(mux, f"{self.identity}/sub")
+        up = self.publisher_transport = Transport(shared.mux, f"{self.identity}/pub")
+        down = self.subscriber_transport = (
+            up if single else Transport(shared.mux, f"{self.identity}/sub")
         )
-        transports = {self.publisher_transport, self.subscriber_transport}
-        self.lines = Lines(transports, f"{room.config.seed}/{room.name}/{self.identity}")
-        self.uplink = Uplink(self.publisher_transport, room.config.limits.layers_per_track)
+        self.lines = Lines({up, down}, f"{shared.config.seed}/{room.name}/{self.identity}")
+        self.uplink = Uplink(up, self.limits.layers_per_track)
         self.negotiator: SingleNegotiator | DualNegotiator = (
-            SingleNegotiator(self, self.publisher_transport)
+            SingleNegotiator(self, up)
             if single
-            else DualNegotiator(
-                self, self.publisher_transport, self.subscriber_transport, room.payload_types
-            )
+            else DualNegotiator(self, up, down, shared.payload_types)
         )
-        self.subscriptions = Subscriptions(
-            self.subscriber_transport, self.negotiator, auto_subscribe, room.new_ssrc
-        )
-        self.publisher = Publisher(self)
-        self.data = DataRelay(self, self.publisher_transport, self.subscriber_transport)
-        self.quality = LinkQuality(self)
+        self.subscriptions = Subscriptions(down, self.negotiator, auto_subscribe, shared.new_ssrc)
+        self.publisher = Publisher(self, self.limits)
+        self.data = DataRelay(self, up, down, self.limits, self._other_relays)
+        self.quality = LinkQuality(self.sid, self.uplink, self.subscriptions)
         self._wire()
+
+    def _other_relays(self) -> list[DataRelay]:
+        return [other.data for other in self.room.others(self)]
 
     def _wire(self) -> None:
         up, down = self.publisher_transport, self.subscriber_transport
@@ -133,7 +164,7 @@ class Participant:
 
     @property
     def hidden(self) -> bool:
-        """Whether others are not told of it."""
+        """Whether the other participants are not told that it is there."""
         return bool(self.permission.hidden)
 
     def may_publish(self, source: int) -> bool:
@@ -142,7 +173,7 @@ class Participant:
         return bool(self.permission.can_publish) and (not allowed or source in allowed)
 
     def snapshot(self) -> m.ParticipantInfo:
-        """Return what others are told of it now."""
+        """Return its present state, as others are told of it."""
         info = m.ParticipantInfo()
         info.CopyFrom(self.info)
         info.permission.CopyFrom(self.permission)
@@ -201,7 +232,7 @@ class Participant:
     # Subscribing
 
     def consider(self, owner: Participant, track: PublishedTrack) -> None:
-        """Subscribe to a track, if this is wanted and allowed; or leave it, if not."""
+        """Subscribe to a track if it is wanted and allowed; otherwise unsubscribe."""
         if not self.subscriptions.wants(track.sid):
             self.subscriptions.unsubscribe(track.sid)
             return
@@ -220,6 +251,13 @@ class Participant:
         """Return whether this publisher lets `subscriber` receive a track."""
         return self.audience.includes(track_sid, subscriber.sid, subscriber.identity)
 
+    def set_audience(self, audience: Audience) -> None:
+        """Change who may receive its tracks, and give or take them at once."""
+        self.audience = audience
+        for other in self.room.others(self):
+            for track in self.uplink.tracks.values():
+                other.consider(self, track)
+
     def set_permission(self, permission: m.ParticipantPermission) -> None:
         """Change what it may do, and take away at once what it may no longer do."""
         self.permission.CopyFrom(permission)
@@ -235,7 +273,7 @@ class Participant:
     # Its connection
 
     def attach(self, session: SignalSession) -> None:
-        """Take over a new signalling connection."""
+        """Speak through a new signalling connection from now on, and close the previous one."""
         if self._gone is not None:
             self._gone.cancel()
             self._gone = None
@@ -249,15 +287,15 @@ class Participant:
             return
         self.session = None
         if "closed" in (self.publisher_transport.state, self.subscriber_transport.state):
-            # No client closes its media and means to come back.
+            # A client that has closed its media does not come back.
             self.remove(m.DisconnectReason.CLIENT_INITIATED)
             return
-        self._remove_later(self.room.config.timeouts.resume, m.DisconnectReason.SIGNAL_CLOSE)
+        self._remove_later(self._timeouts.resume, m.DisconnectReason.SIGNAL_CLOSE)
 
     def tick(self) -> None:
         """Do what is due, and notice a client that has gone silent."""
         self.uplink.tick()
-        timeouts = self.room.config.timeouts
+        timeouts = self._timeouts
         patience = timeouts.ice_consent if self.session is not None else timeouts.silent_peer
         now = time.monotonic()
         never_connected = self.info.state == _State.JOINED
@@ -276,7 +314,7 @@ class Participant:
         self.remove(reason)
 
     def remove(self, reason: m.DisconnectReason) -> None:
-        """Take it out of the room and free everything it holds."""
+        """Take the participant out of the room and free everything it holds."""
         if self.closed:
             return
         self.closed = True

@@ -24,8 +24,13 @@ from .config import ServerConfig
 from .server import Server
 
 _PARENT_CHECK_SECONDS = 1.0
+"""Seconds between two looks whether the parent process is still there."""
+
 _MAX_LINE = 1 << 16
+"""Bytes of the line of settings that are read from standard input."""
+
 _OPEN_FILES = 4096
+"""Files, sockets included, that the process asks the system to allow: one socket per client."""
 
 
 def run_child() -> int:
@@ -34,7 +39,7 @@ def run_child() -> int:
     Standard input: ``{"keys": {"<key>": "<secret>"}, "host": "127.0.0.1", "port": 0}``.
     Standard output: ``{"url": "ws://127.0.0.1:<port>"}`` or ``{"error": "<one line>"}``.
     """
-    # A notebook's interrupt goes to the kernel's whole process group; it is not for the server.
+    # A notebook's interrupt goes to the kernel's whole process group; the server ignores it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = os.getppid()
     try:
@@ -54,8 +59,8 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
 
 
 def _prepare() -> None:
-    """Set what holds for a whole process that serves."""
-    # LiveKit's own development secret is a short one; that is no news to who has chosen it.
+    """Prepare the process for serving: warnings, and the number of open files."""
+    # LiveKit's own development secret is short; whoever chose it knows that.
     warnings.filterwarnings("ignore", message="The HMAC key is", module="jwt")
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource
@@ -116,7 +121,7 @@ def run_foreground(config: ServerConfig, announce: Callable[[Server], None]) -> 
     Parameters
     ----------
     config : ServerConfig
-        What to serve.
+        Keys, addresses, limits and timeouts of the server.
     announce : callable
         Called with the server once it listens.
 

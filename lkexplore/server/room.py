@@ -1,4 +1,4 @@
-"""A room: who is in it, and who is told what."""
+"""A room: the participants in it, and what each is told of the others."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import itertools
 import logging
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from livekit.protocol import models as m
 from livekit.protocol import rtc
@@ -15,49 +15,41 @@ from livekit.protocol import rtc
 from .config import ServerConfig
 from .ids import ROOM, new_sid
 from .media.active_speakers import ActiveSpeakers
-from .media.codecs import PayloadTypes
 from .media.forwarding import PublishedTrack
 from .network.room_links import Network
 from .participant import Participant
+from .shared import Shared
 from .signalling.session import encode
-
-if TYPE_CHECKING:
-    from .transport import UdpMux
 
 log = logging.getLogger("lkexplore.server")
 
 TICK_SECONDS = 0.25
-_SPEAKER_TICKS, _QUALITY_TICKS = 2, 20
+"""Seconds between two rounds of a room's regular work."""
+
+_SPEAKER_TICKS = 2
+"""Rounds between two reports of active speakers: one every 0.5 s."""
+
+_QUALITY_TICKS = 20
+"""Rounds between two reports of connection quality: one every 5 s."""
 
 
 class Room:
-    """A room of the server; it ends by itself when it has been empty for its time.
+    """A room of the server; it ends by itself when it has been empty long enough.
 
     Parameters
     ----------
     name : str
-        Its name.
-    mux : UdpMux
-        The media socket that all transports share.
-    config : ServerConfig
-        Limits and timeouts.
-    payload_types, ssrcs :
-        Numbers shared by the whole server.
+        The room's name, by which clients join it.
+    shared : Shared
+        What the room has in common with the other rooms of the server.
     on_ended : callable
         Called once, with the room, when it has ended.
     """
 
-    def __init__(
-        self,
-        name: str,
-        mux: UdpMux,
-        config: ServerConfig,
-        payload_types: PayloadTypes,
-        ssrcs: itertools.count[int],
-        on_ended: Callable[[Room], None],
-    ) -> None:
-        self.name, self.mux, self.config = name, mux, config
-        self.payload_types, self._ssrcs, self._on_ended = payload_types, ssrcs, on_ended
+    def __init__(self, name: str, shared: Shared, on_ended: Callable[[Room], None]) -> None:
+        config = shared.config
+        self.name, self.shared, self._on_ended = name, shared, on_ended
+        self._most_participants = config.limits.participants_per_room
         now = time.time()
         self.info = m.Room(
             sid=new_sid(ROOM),
@@ -74,14 +66,10 @@ class Room:
         self.ended = False
         self._ticker = asyncio.create_task(self._tick())
 
-    def new_ssrc(self) -> int:
-        """Return a stream identifier that nobody else in the server has."""
-        return next(self._ssrcs)
-
     def admits(self, identity: str) -> bool:
-        """Return whether there is room for one who has, or replaces, this identity."""
+        """Return whether a participant may come in; it may replace one with the same identity."""
         asked = self.info.max_participants
-        limit = self.config.limits.participants_per_room
+        limit = self._most_participants
         full = len(self.participants) >= (min(asked, limit) if asked else limit)
         return not full or identity in self.participants
 
@@ -98,11 +86,11 @@ class Room:
         return [(o, t) for o in self.others(participant) for t in o.uplink.tracks.values()]
 
     def visible_to(self, participant: Participant) -> list[m.ParticipantInfo]:
-        """Return what a participant is told of the others."""
+        """Return the descriptions of the others that a participant is given."""
         return [o.snapshot() for o in self.others(participant) if not o.hidden]
 
     def join(self, participant: Participant) -> None:
-        """Let a participant in; whoever had its identity has to go."""
+        """Let a participant in; a previous one with the same identity has to go."""
         previous = self.participants.get(participant.identity)
         if previous is not None:
             previous.leave(m.DisconnectReason.DUPLICATE_IDENTITY)
@@ -204,3 +192,13 @@ class Room:
             participant.leave(reason)
         self._ticker.cancel()
         self._on_ended(self)
+
+
+class RoomHost(Protocol):
+    """What those who answer requests ask of the server: its settings and its rooms."""
+
+    config: ServerConfig
+    rooms: dict[str, Room]
+
+    def room(self, name: str) -> Room:
+        """Return the room called `name`, creating it when there is none."""

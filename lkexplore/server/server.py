@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import logging
 import socket
 from collections.abc import Awaitable, Callable
@@ -17,10 +16,10 @@ from livekit.protocol import models as m
 from lkexplore.errors import ServerError
 
 from .config import ServerConfig
-from .media.codecs import PayloadTypes
-from .network.impairment_call import PATH, ImpairmentService
 from .room import Room
+from .shared import Shared
 from .signalling.admission import Admission, Refused
+from .signalling.impairment_call import PATH, ImpairmentService
 from .signalling.pending_connections import Door
 from .signalling.twirp import RoomService
 from .transport import UdpMux
@@ -30,14 +29,18 @@ _http_log = logging.getLogger("lkexplore.server.http")
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
-    """Return whether a failure is the server's: what strangers send that is no HTTP is not."""
+    """Return whether a failure is the server's own, not that of a stranger who sends no HTTP."""
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 _http_log.addFilter(_is_ours)
 
-_FIRST_SSRC = 0x10000
 _LINGERING_SECONDS = 2.0
+"""Seconds for which the rest of a refused request is still read, so that its answer arrives."""
+
+_SHUTDOWN_SECONDS = 1.0
+"""Seconds that requests under way have to end when the server stops."""
+
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -47,7 +50,7 @@ class Server:
     Parameters
     ----------
     config : ServerConfig
-        Keys, addresses, limits.
+        Keys, addresses, limits and timeouts; by default a fresh key, on loopback, at free ports.
 
     Examples
     --------
@@ -63,12 +66,11 @@ class Server:
         self.rooms: dict[str, Room] = {}
         self.admission = Admission(self)
         self.port = 0
-        self._payload_types = PayloadTypes()
-        self._ssrcs = itertools.count(_FIRST_SSRC)
         self._runner: web.AppRunner | None = None
         self._door: Door | None = None
         self._listener: asyncio.Server | None = None
         self.mux: UdpMux
+        self._shared: Shared
 
     @property
     def url(self) -> str:
@@ -87,12 +89,13 @@ class Server:
         host = _ipv4(config.host)
         self.mux = UdpMux(host, advertised=_advertised(config))
         await self.mux.start(config.udp_port)
+        self._shared = Shared(config, self.mux)
         self._runner = web.AppRunner(
             self._application(),
             access_log=None,
             logger=_http_log,
             keepalive_timeout=config.limits.http_header_seconds,
-            shutdown_timeout=1.0,
+            shutdown_timeout=_SHUTDOWN_SECONDS,
             max_line_size=config.limits.http_head_bytes,
             max_field_size=config.limits.http_head_bytes,
             lingering_time=_LINGERING_SECONDS,
@@ -127,9 +130,7 @@ class Server:
         """Return the room called `name`, creating it when there is none."""
         room = self.rooms.get(name)
         if room is None:
-            room = self.rooms[name] = Room(
-                name, self.mux, self.config, self._payload_types, self._ssrcs, self._on_ended
-            )
+            room = self.rooms[name] = Room(name, self._shared, self._on_ended)
         return room
 
     def _on_ended(self, room: Room) -> None:
@@ -140,15 +141,16 @@ class Server:
         app = web.Application(
             client_max_size=self.config.limits.http_body_bytes, middlewares=[self._middleware]
         )
-        service = RoomService(self)
+        grants = self.admission.grants
+        room_service = RoomService(self, grants)
         versions = ["/rtc", "/rtc/v1"] if self.config.single_peer_connection else ["/rtc"]
         app.router.add_get("/", self._hello)
         # A client that was given the server's URL with a slash at its end asks for "//rtc".
         for path in [*versions, *("/" + version for version in versions)]:
             app.router.add_get(path, self.admission.serve)
             app.router.add_get(path + "/validate", self._validate)
-        app.router.add_route("*", "/twirp/livekit.RoomService/{method}", service.handle)
-        app.router.add_post(PATH, ImpairmentService(self).handle)
+        app.router.add_route("*", "/twirp/livekit.RoomService/{method}", room_service.handle)
+        app.router.add_post(PATH, ImpairmentService(self.rooms, grants).handle)
         return app
 
     @web.middleware
@@ -192,11 +194,11 @@ class Server:
 
 
 def _allow_all(request: web.Request, response: web.StreamResponse) -> None:
-    """Let pages of any origin ask and read (the tokens protect, not the origin)."""
+    """Let web pages of any origin send requests: tokens protect the server, not origins."""
     asked = request.headers.get("Access-Control-Request-Headers")
     response.headers["Access-Control-Allow-Origin"] = "*"
     if asked is not None:
-        # Not "*", which does not stand for Authorization.
+        # Not "*", which does not cover Authorization.
         response.headers["Access-Control-Allow-Headers"] = asked
     if request.method == "OPTIONS":
         response.headers["Access-Control-Allow-Methods"] = "GET, POST"

@@ -13,8 +13,8 @@ from serving import Clients, http_url, open_clients, token, until
 from lkexplore.errors import ImpairmentError
 from lkexplore.server.config import ServerConfig
 from lkexplore.server.network.impairment import Impairment
-from lkexplore.server.network.impairment_call import PATH
 from lkexplore.server.network.room_links import MAX_EXCEPTIONS, Network
+from lkexplore.server.signalling.impairment_call import PATH
 
 ADMIN = {"roomAdmin": True, "room": "room"}
 

@@ -109,17 +109,21 @@ class Link:
     expected: int = 0
     lost: int = 0
     down: float = 0.0
-    publisher_transport: Any = field(
+    transport: Any = field(
         default_factory=lambda: SimpleNamespace(state="connected", last_check=1000.0)
     )
 
     @property
     def uplink(self) -> Any:
-        return SimpleNamespace(loss=lambda: (self.expected, self.lost))
+        return SimpleNamespace(loss=lambda: (self.expected, self.lost), transport=self.transport)
 
     @property
     def subscriptions(self) -> Any:
         return SimpleNamespace(worst_loss=lambda: self.down)
+
+
+def judge_of(link: Link) -> LinkQuality:
+    return LinkQuality(link.sid, link.uplink, link.subscriptions)
 
 
 @pytest.fixture(autouse=True)
@@ -139,7 +143,7 @@ Q = m.ConnectionQuality
 @pytest.mark.parametrize("direction", ["up", "down"])
 def test_quality_is_a_matter_of_loss(percent: int, expected: int, direction: str) -> None:
     link = Link(expected=1000)
-    judge = LinkQuality(cast("Any", link))
+    judge = judge_of(link)
     assert judge.look().quality == Q.EXCELLENT
     link.expected += 1000
     if direction == "up":
@@ -154,7 +158,7 @@ def test_quality_is_a_matter_of_loss(percent: int, expected: int, direction: str
 
 def test_only_the_last_interval_counts() -> None:
     link = Link(expected=1000, lost=500)
-    judge = LinkQuality(cast("Any", link))
+    judge = judge_of(link)
     assert judge.look().quality == Q.POOR
     link.expected += 100
     assert judge.look().quality == Q.EXCELLENT
@@ -162,7 +166,7 @@ def test_only_the_last_interval_counts() -> None:
 
 def test_figures_that_go_backwards_do_no_harm() -> None:
     link = Link(expected=1000, lost=500)
-    judge = LinkQuality(cast("Any", link))
+    judge = judge_of(link)
     judge.look()
     link.expected, link.lost = 10, 0
     assert judge.look().quality == Q.EXCELLENT
@@ -170,9 +174,9 @@ def test_figures_that_go_backwards_do_no_harm() -> None:
 
 def test_a_silent_link_is_lost(clock: SimpleNamespace) -> None:
     link = Link()
-    judge = LinkQuality(cast("Any", link))
+    judge = judge_of(link)
     clock.now = 1009.0
     told = judge.look()
     assert (told.quality, told.score) == (Q.LOST, 0.0)
-    link.publisher_transport.state = "new"
+    link.transport.state = "new"
     assert judge.look().quality == Q.EXCELLENT

@@ -48,7 +48,9 @@ class Desk:
         self.wire = Wire()
         self.uplink = Uplink(cast("Any", self.wire), max_layers)
         for section in sdp.parse(SINGLE_OFFER):
-            self.uplink.learn_extensions(section)
+            self.uplink.learn_extensions(
+                section.extension_id(sdp.MID_URI), section.extension_id(sdp.RID_URI)
+            )
 
     def add(
         self,

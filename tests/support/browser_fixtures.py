@@ -1,4 +1,4 @@
-"""Fixtures of the tests in a browser: a JupyterLab and a Chromium for each module."""
+"""Fixtures of the tests in a browser: one JupyterLab, and a Chromium for each module."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def browser() -> Iterator[Any]:
         launched.close()
 
 
-@pytest.fixture(scope="module")
-def lab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """Give a running JupyterLab; its rooms are on the server LKEXPLORE_TEST_URL, if it is set."""
     given = {
         f"LIVEKIT_{to}": os.environ.get(f"LKEXPLORE_TEST_{name}", "")
@@ -50,15 +50,22 @@ def lab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]
         yield started
 
 
+@pytest.fixture(scope="module")
+def context(browser: Any) -> Iterator[Any]:
+    """Give a browser's memory of its own: JupyterLab's scripts are fetched and compiled once."""
+    opened = browser.new_context(viewport=SIZE, permissions=["microphone", "camera"])
+    opened.set_default_timeout(60_000)
+    yield opened
+    opened.close()
+
+
 @pytest.fixture
-def page(browser: Any) -> Iterator[Page]:
+def page(context: Any) -> Iterator[Page]:
     """Give a page of its own."""
-    context = browser.new_context(viewport=SIZE, permissions=["microphone", "camera"])
-    context.set_default_timeout(60_000)
     opened = Page(context.new_page())
     yield opened
     opened.end_kernels()
-    context.close()
+    opened.close()
 
 
 @pytest.fixture

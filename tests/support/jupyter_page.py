@@ -126,6 +126,10 @@ class Page:
         """End all kernels, and the rooms that are in them."""
         self.page.evaluate("window.jupyterapp?.serviceManager.sessions.shutdownAll()")
 
+    def close(self) -> None:
+        """Close it."""
+        self.page.close()
+
     def save(self) -> None:
         """Save the notebook, and wait until it lies on the disk."""
         with self.page.expect_response(lambda one: one.request.method == "PUT"):

@@ -1,1 +1,1 @@
-"""Media on its way through the server: RTP in, RTP out, and what is told of it."""
+"""Media on their way through the server: RTP in, RTP out, and the reports on both."""

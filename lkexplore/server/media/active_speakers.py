@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Protocol
 
 from livekit.protocol import models as m
 
 if TYPE_CHECKING:
-    from ..participant import Participant
+    from .uplink import Uplink
 
 ACTIVE_LEVEL = 10 ** (-35 / 20)
-"""The level from which one counts as a speaker: -35 dBov, as on LiveKit's server."""
+"""The level (0 to 1) from which a participant counts as a speaker: -35 dBov, as LiveKit's."""
 
 _SMOOTHING = 0.5
+"""Share (0 to 1) of a new level in the smoothed one; a smaller share reacts more slowly."""
+
 _CHANGE = 0.02
+"""A level (0 to 1) that has changed by no more than this since its last report is not told."""
+
+
+class Speaker(Protocol):
+    """What is asked of a participant: its id and the tracks it publishes."""
+
+    sid: str
+    uplink: Uplink
 
 
 class ActiveSpeakers:
@@ -23,7 +34,7 @@ class ActiveSpeakers:
         self._smoothed: dict[str, float] = {}
         self._reported: dict[str, float] = {}
 
-    def update(self, participants: list[Participant]) -> list[m.SpeakerInfo]:
+    def update(self, participants: Iterable[Speaker]) -> list[m.SpeakerInfo]:
         """Return the speakers whose level changed since the last report."""
         changed = []
         for participant in participants:

@@ -12,10 +12,19 @@ MIME_TYPES = {
     "AV1": "video/av1",
     "H265": "video/h265",
 }
+"""MIME types of the codecs that can be forwarded, as LiveKit spells them, by name in SDP."""
+
 PUBLISH_MIME_TYPES = tuple(MIME_TYPES.values())
+"""MIME types that clients are told they may publish."""
+
 _CLOCKS = {"audio": "48000/2", "video": "90000"}
+"""Clock rate (Hz) and channels, as SDP writes them, of the codecs of either kind."""
+
 _LONGEST_PARAMETERS = 255
+"""Characters of the longest codec parameters that are passed on to other clients."""
+
 _MATCHED_PARAMETERS = ("profile-id", "packetization-mode", "profile-level-id", "profile")
+"""Parameters by which payload types of one codec differ (RFC 9628, RFC 6184, RFC 7798, AV1)."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +46,9 @@ class Codec:
         return int(self.clock.split("/")[0])
 
     def fits(self, kind: str) -> bool:
-        """Return whether it may be forwarded in a section of `kind`, to any client.
+        """Return whether the codec may be forwarded in a section of `kind`, to any client.
 
-        Its words go into other clients' session descriptions, so they have to be sound.
+        Its parameters go into other clients' session descriptions, so they must be well-formed.
         """
         text = self.parameters
         return (
@@ -63,13 +72,16 @@ class PayloadTypes:
     """
 
     _POOL = (*range(96, 111), *range(112, 128), *range(35, 64))
+    """Payload types given out: the dynamic ones, then unassigned ones (RFC 3551, section 6)."""
+
     _OPUS = 111
+    """The payload type of Opus, the same one that browsers use."""
 
     def __init__(self) -> None:
         self._numbers: dict[Codec, int] = {}
 
     def number(self, codec: Codec) -> int:
-        """Return the payload type of `codec`; numbers of rare codecs are reused at last."""
+        """Return the payload type of `codec`; when all are used, the oldest is reused."""
         if codec.name == "opus":
             return self._OPUS
         if codec not in self._numbers:
@@ -96,8 +108,8 @@ def without_picture_numbers(packet: bytes, offset: int) -> bytes:
     """Return the VP8 payload at `offset` with the shortest descriptor (RFC 7741, section 4.2).
 
     The picture numbers of one simulcast layer have nothing to do with those of another. A
-    subscriber that is led from layer to layer would take new pictures for old ones; without
-    numbers it goes by those of the packets, which are continuous.
+    subscriber that is moved from layer to layer would take new pictures for old ones; without
+    picture numbers it relies on those of the packets, which are continuous.
     """
     try:
         start = _vp8_start(packet, offset)
@@ -172,3 +184,4 @@ def _av1(p: bytes, o: int) -> bool:
 
 
 _KEY_FRAME = {"VP8": _vp8, "VP9": _vp9, "H264": _h264, "H265": _h265, "AV1": _av1}
+"""What recognises a key frame, by the codec's name."""

@@ -9,8 +9,13 @@ from . import rtp
 from .incoming_stream import Layer
 
 ANY_LAYER = 9
+"""A rank above those of all simulcast layers: a limit that allows every layer."""
+
 _HISTORY = {"audio": 128, "video": 768}
+"""Packets kept for retransmission: some 2.5 s of sound, a second or more of pictures."""
+
 _MAX_BREAKS = 32
+"""Changes between the layer's numbers and the subscriber's that are remembered."""
 
 
 class PacketSink(Protocol):
@@ -63,7 +68,7 @@ class DownTrack:
         self.fraction_lost = 0.0
         self._history: dict[int, bytes] = {}
         self._order: deque[int] = deque(maxlen=_HISTORY[kind])
-        # From which number of the layer on which offset was in force, oldest first.
+        # For each offset: the number of the layer from which it holds. Oldest first.
         self._breaks: deque[tuple[int, int]] = deque(maxlen=_MAX_BREAKS)
 
     def send(self, packet: bytes, sequence: int, timestamp: int, *, keep: bool) -> None:
@@ -81,7 +86,7 @@ class DownTrack:
             self._history[sequence] = packet
 
     def resend(self, sequences: list[int]) -> list[int]:
-        """Send packets again; return the numbers of those that are not here."""
+        """Send packets again; return the numbers of those that are not kept."""
         missing = []
         for sequence in sequences:
             packet = self._history.get(sequence)
@@ -102,7 +107,7 @@ class DownTrack:
         self._breaks.append((position + 1, self.sequence_offset))
 
     def number_of(self, sequence: int) -> int | None:
-        """Return the subscriber's number for a packet that came late, if it can have one.
+        """Return the subscriber's number for a packet that came late, or None if there is none.
 
         It must get the very number that was kept free for it: no number may be sent with
         two different contents.
@@ -126,7 +131,7 @@ class DownTrack:
         return None
 
     def rest(self) -> None:
-        """Pause; the layer it comes back to goes on in the same time."""
+        """Pause; if the same layer comes back, its timestamps go on as if it had not stopped."""
         if self.layer is not None:
             self.resting, self.layer = self.layer, None
             self.rested_at = self.resting.last_arrival

@@ -18,10 +18,25 @@ if TYPE_CHECKING:
     from livekit.protocol.models import TrackInfo
 
 _LAYER_SILENT_SECONDS = 1.0
+"""Seconds without a packet after which a simulcast layer counts as ended."""
+
 _PLI_INTERVAL = 0.3
+"""Seconds from one request for a key frame of a layer to the next."""
+
 _NACK_INTERVAL = 0.03
+"""Seconds from one request for a packet, made for a subscriber, to the next."""
+
 _SILENT_LEVEL = 127
+"""The level of silence in -dBov (RFC 6464, section 3)."""
+
+_MAX_LEVELS = 256
+"""Levels that are kept until they are read; further ones are ignored."""
+
 _MAX_NACKS = 64
+"""Packets that are asked for in one request made for a subscriber."""
+
+_MAX_NACKED = 1024
+"""Packets of a layer of which the time of the last request is remembered."""
 
 
 class PublishedTrack:
@@ -30,15 +45,23 @@ class PublishedTrack:
     Parameters
     ----------
     info : TrackInfo
-        What the room is told of it.
+        The track's description, as the room is told it.
     publisher : PacketSink
-        Where requests for key frames and retransmission go.
+        The publisher's transport, to which requests for key frames and retransmission go.
     publisher_sid : str
-        Whose track it is.
+        The publisher's session id.
     kind : str
-        ``"audio"`` or ``"video"``.
-    payload_type, codec :
-        What the publisher sends.
+        The kind of media, ``"audio"`` or ``"video"``.
+    mid : str
+        The id of the media section in which the publisher sends it.
+    payload_type : int
+        The payload type of the publisher's packets.
+    codec : Codec
+        The codec that the publisher uses.
+    rids : list of str
+        The names of the simulcast layers; empty without simulcast.
+    level_extension : int or None
+        The id of the header extension that tells how loud a packet is, if there is one.
     """
 
     def __init__(
@@ -76,15 +99,15 @@ class PublishedTrack:
         return layer
 
     def attach(self, down: DownTrack) -> None:
-        """Start to forward to one subscriber, and ask the publisher for a key frame.
+        """Start forwarding to one subscriber, and ask the publisher for a key frame.
 
-        One that was here before goes on with the next number: none is ever used twice.
+        A subscriber that comes back goes on with the next number: none is ever used twice.
         """
         self.down_tracks = (*self.down_tracks, down)
         self.request_key_frame()
 
     def detach(self, down: DownTrack) -> None:
-        """Stop to forward to one subscriber."""
+        """Stop forwarding to one subscriber."""
         down.rest()
         self.down_tracks = tuple(d for d in self.down_tracks if d is not down)
 
@@ -92,7 +115,7 @@ class PublishedTrack:
         """Send one packet of `layer` on to whoever receives that layer."""
         now = time.monotonic()
         offset = header.payload_offset
-        if self.level_extension is not None and len(self.levels) < 256:
+        if self.level_extension is not None and len(self.levels) < _MAX_LEVELS:
             level = rtp.audio_level(packet, header, self.level_extension)
             if level is not None:
                 self.levels.append(level)
@@ -129,7 +152,7 @@ class PublishedTrack:
             down.send(out + payload, sequence, timestamp, keep=keep)
 
     def _repair(self, layer: Layer, before: int, sequence: int, newest: bool, now: float) -> None:
-        """Ask the publisher for what was lost on the way here, without waiting for viewers."""
+        """Ask the publisher for what was lost on the way here, without waiting for subscribers."""
         chase = layer.chase
         if not newest:
             chase.arrived(sequence)
@@ -140,7 +163,7 @@ class PublishedTrack:
             self.publisher.send_rtcp(rtcp.build_nack(layer.ssrc, wanted))
 
     def _is_whole(self, layer: Layer, packet: bytes, offset: int) -> bool:
-        """Return whether a picture can be made of this: after a mute, not before a key frame."""
+        """Return whether a packet can be decoded: after a mute, only from a key frame on."""
         if layer.is_broken and self.kind == "video":
             layer.is_broken = not is_key_frame(self.codec.name, packet, offset)
             if layer.is_broken:
@@ -184,7 +207,7 @@ class PublishedTrack:
         )
 
     def request_key_frame(self, layer: Layer | None = None) -> None:
-        """Ask the publisher for a key frame, now or as soon as asking again is polite."""
+        """Ask the publisher for a key frame, now or as soon as the last request is old enough."""
         if self.kind != "video":
             return
         for wanted in [layer] if layer else list(self.layers.values()):
@@ -200,13 +223,13 @@ class PublishedTrack:
                 self.publisher.send_rtcp(rtcp.build_pli(layer.ssrc))
 
     def retransmit(self, down: DownTrack, sequences: list[int]) -> None:
-        """Answer a subscriber's NACK; what is not here is asked of the publisher, once."""
+        """Answer a subscriber's NACK; ask the publisher for what is not kept here."""
         missing = down.resend(sequences)
         layer = down.layer
         if not missing or layer is None or not self.keeps_history:
             return
         now = time.monotonic()
-        if len(layer.nacked) > 1024:
+        if len(layer.nacked) > _MAX_NACKED:
             layer.nacked.clear()
         wanted: list[int] = []
         for number in missing:

@@ -1,4 +1,4 @@
-"""One stream of RTP as it arrives: its numbers, and what is missing of it."""
+"""One stream of RTP as it arrives: its numbers, and which packets are missing."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from . import rtcp
 from .retransmission_requests import Chase
 
 _RANK = {"q": 0, "h": 1, "f": 2}
+"""Rank by the name of a simulcast layer: a quarter, half or all of the picture's size."""
 
 
 class Layer:
@@ -64,12 +65,12 @@ class Layer:
 
     @property
     def expected(self) -> int:
-        """How many packets were sent, judged by their numbers."""
+        """Number of packets that were sent, judged by their sequence numbers."""
         return 0 if self.first is None else (self.cycles << 16) + self.highest - self.first + 1
 
     @property
     def lost(self) -> int:
-        """How many of them never came."""
+        """Number of packets that were sent and have not come in."""
         return max(0, self.expected - self.received)
 
     def report_block(self, now: float) -> rtcp.ReportBlock:

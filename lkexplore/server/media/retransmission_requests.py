@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 MAX_MISSING = 256
+"""Missing packets of one stream that are remembered; the oldest is given up first."""
+
 MAX_GAP = 128
-"""A larger gap is a stream that was interrupted: a key frame mends it sooner."""
+"""Packets missing in a row from which on none is asked for: a key frame mends that sooner."""
 
 MAX_TRIES = 10
-FIRST_INTERVAL, MAX_INTERVAL = 0.05, 0.4
-"""Seconds between two requests for one packet: each interval is twice the one before."""
+"""Requests for one packet, after which it is given up."""
+
+FIRST_INTERVAL = 0.05
+"""Seconds from the first request for a packet to the second; each interval is twice the last."""
+
+MAX_INTERVAL = 0.4
+"""The longest time in seconds between two requests for one packet."""
 
 
 class Chase:

@@ -6,13 +6,28 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-SENDER_REPORT, RECEIVER_REPORT = 200, 201
-TRANSPORT_FEEDBACK, PAYLOAD_FEEDBACK = 205, 206
+# Packet types (RFC 3550, section 12.1; RFC 4585, section 6.1).
+SENDER_REPORT = 200
+RECEIVER_REPORT = 201
+TRANSPORT_FEEDBACK = 205
+PAYLOAD_FEEDBACK = 206
+
+# Formats of transport feedback (RFC 4585, section 6.2).
 NACK = 1
-PLI, FIR, APPLICATION = 1, 4, 15
+
+# Formats of payload feedback (RFC 4585, section 6.3; FIR: RFC 5104, section 4.3.1).
+PLI = 1
+FIR = 4
+APPLICATION = 15
 
 SERVER_SSRC = 1
-_MAX_PACKETS, _MAX_BLOCKS = 64, 31
+"""The stream identifier under which the server itself sends reports and feedback."""
+
+MAX_BLOCKS = 31
+"""Streams that fit into one report, whose count has 5 bits (RFC 3550, section 6.4.1)."""
+
+_MAX_PACKETS = 64
+"""Packets of one compound that are read; the rest is ignored."""
 
 
 class RtcpPacket(NamedTuple):
@@ -24,7 +39,7 @@ class RtcpPacket(NamedTuple):
 
 
 class SenderReport(NamedTuple):
-    """When (NTP, 64 bits) a sender's RTP clock stood at which timestamp."""
+    """The time (NTP, 64 bits) at which a sender's RTP clock stood at a timestamp."""
 
     ssrc: int
     ntp_seconds: int
@@ -43,7 +58,7 @@ class SenderReport(NamedTuple):
 
 
 class ReportBlock(NamedTuple):
-    """What a receiver says of one stream."""
+    """A receiver's report on one stream."""
 
     ssrc: int
     fraction_lost: int
@@ -84,7 +99,7 @@ def report_blocks(packet: RtcpPacket) -> list[ReportBlock]:
     for position in range(start, len(packet.body) - 23, 24):
         ssrc, loss, *rest = struct.unpack_from("!IIIIII", packet.body, position)
         blocks.append(ReportBlock(ssrc, loss >> 24, loss & 0xFFFFFF, *rest))
-    return blocks[:_MAX_BLOCKS]
+    return blocks[:MAX_BLOCKS]
 
 
 def feedback_ssrc(packet: RtcpPacket) -> int | None:
@@ -122,7 +137,7 @@ def build_nack(ssrc: int, sequences: Sequence[int]) -> bytes:
 
 def build_receiver_report(blocks: Sequence[ReportBlock]) -> bytes:
     """Return a receiver report of at most 31 streams."""
-    blocks = blocks[:_MAX_BLOCKS]
+    blocks = blocks[:MAX_BLOCKS]
     head = struct.pack(
         "!BBHI", 0x80 | len(blocks), RECEIVER_REPORT, 1 + 6 * len(blocks), SERVER_SSRC
     )
@@ -142,7 +157,7 @@ def build_receiver_report(blocks: Sequence[ReportBlock]) -> bytes:
 
 def build_remb(ssrcs: Sequence[int], bits_per_second: int) -> bytes:
     """Return a receiver's estimate of the bit rate it can take (draft-alvestrand-rmcat-remb)."""
-    ssrcs = ssrcs[:_MAX_BLOCKS]
+    ssrcs = ssrcs[:MAX_BLOCKS]
     exponent = max(0, bits_per_second.bit_length() - 18)
     packed = len(ssrcs) << 24 | exponent << 18 | bits_per_second >> exponent
     head = struct.pack(

@@ -6,11 +6,26 @@ import struct
 from typing import NamedTuple
 
 MIN_HEADER = 12
+"""Bytes of a header without sources and extensions (RFC 3550, section 5.1)."""
+
 _ONE_BYTE_PROFILE = b"\xbe\xde"
+"""First bytes of header extensions in their one-byte form (RFC 8285, section 4.2)."""
 
 
 class Header(NamedTuple):
-    """Where things are in a packet. `extension` is (start, end, two_byte) or None."""
+    """The fields of a packet's header, and where its parts are.
+
+    Attributes
+    ----------
+    sequence, timestamp, ssrc : int
+        The packet's number (16 bits), its time on the stream's clock, and the stream's
+        identifier (32 bits each).
+    payload_offset : int
+        Bytes before the payload.
+    extension : tuple of (int, int, bool) or None
+        Where the header extensions start and end, in bytes, and whether they are in their
+        two-byte form.
+    """
 
     sequence: int
     timestamp: int
@@ -66,7 +81,7 @@ def extensions(packet: bytes, header: Header) -> dict[int, bytes]:
 
 
 def audio_level(packet: bytes, header: Header, extension_id: int) -> int | None:
-    """Return the level of a packet in -dBov, 0 (loudest) to 127 (RFC 6464), if it says."""
+    """Return the level of a packet in -dBov, 0 (loudest) to 127 (RFC 6464), or None without one."""
     if header.extension is None:
         return None
     position, end, two_byte = header.extension

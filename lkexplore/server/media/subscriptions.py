@@ -18,8 +18,16 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 MAX_WISHES = 4096
+"""Tracks of which a participant's wishes and settings are remembered; the oldest give way."""
+
 _MAX_SID = 64
+"""Characters of the longest track id that is remembered; the server's own have 15 at most."""
+
+_ENOUGH_WIDTH = 0.9
+"""Share (0 to 1) of the width asked for from which on a layer counts as wide enough."""
+
 _QUALITY_RANK = {m.VideoQuality.LOW: 0, m.VideoQuality.MEDIUM: 1, m.VideoQuality.HIGH: ANY_LAYER}
+"""The highest rank of a simulcast layer that a client receives, by the quality it asks for."""
 
 
 class Subscription:
@@ -28,19 +36,23 @@ class Subscription:
     Attributes
     ----------
     track : PublishedTrack
-        What is received.
+        The track that is received.
     ssrc : int
         The identifier of the stream at the subscriber, never used before in the server.
     mid : str or None
         The media section that carries it, once negotiated.
     payload_type : int or None
-        The payload type the subscriber takes it under, once negotiated.
+        The payload type of the packets to the subscriber, once negotiated.
     nack : bool
         Whether the subscriber asks for lost packets again.
     running : bool
         Whether packets are forwarded.
     down : DownTrack or None
-        Set from the first start on.
+        The stream of packets to the subscriber; None before the first start.
+    max_rank : int
+        The highest rank of a simulcast layer to receive.
+    disabled : bool
+        Whether the subscriber has paused the track.
     """
 
     def __init__(self, track: PublishedTrack, ssrc: int) -> None:
@@ -54,7 +66,7 @@ class Subscription:
         self.disabled = False
 
     def start(self, sink: Transport) -> bool:
-        """Start to forward, unless it runs, is disabled or is not negotiated yet."""
+        """Start forwarding, unless it runs, is disabled or not negotiated; return if it did."""
         if self.running or self.disabled or self.payload_type is None:
             return False
         self.track.keeps_history |= self.nack
@@ -66,7 +78,7 @@ class Subscription:
         return True
 
     def stop(self) -> None:
-        """Stop to forward."""
+        """Stop forwarding."""
         if self.down is not None:
             self.track.detach(self.down)
             self.down.fraction_lost = 0.0
@@ -77,14 +89,14 @@ class Subscription:
         self.max_rank = _QUALITY_RANK.get(setting.quality, ANY_LAYER)
         if setting.width and self.track.info.width:
             widths = sorted(layer.width for layer in self.track.info.layers)
-            enough = (rank for rank, w in enumerate(widths) if w >= 0.9 * setting.width)
+            enough = (rank for rank, w in enumerate(widths) if w >= _ENOUGH_WIDTH * setting.width)
             self.max_rank = next(enough, ANY_LAYER)
         if self.down is not None:
             self.down.max_rank = self.max_rank
 
 
 class SubscriptionNegotiator(Protocol):
-    """What puts a subscription into the subscriber's session description."""
+    """The object that puts a subscription into the subscriber's session description."""
 
     def add(self, subscription: Subscription) -> None:
         """Offer the track, or ask the client to make room for it."""
@@ -99,13 +111,13 @@ class Subscriptions:
     Parameters
     ----------
     transport : Transport
-        Where the media go.
+        The transport on which the tracks go out to the participant.
     negotiator : SubscriptionNegotiator
-        Who tells the client of them.
+        The negotiator that puts the tracks into the client's session description.
     auto_subscribe : bool
         Whether tracks are received without being asked for.
     new_ssrc : callable
-        Returns a stream identifier that nobody else has.
+        Returns a stream identifier that no other stream of the server has.
     """
 
     def __init__(
@@ -136,7 +148,7 @@ class Subscriptions:
         _remember(self._wishes, track_sid, subscribe)
 
     def subscribe(self, track: PublishedTrack) -> None:
-        """Start to receive a track."""
+        """Start receiving a track."""
         if track.sid not in self._by_sid:
             subscription = self._by_sid[track.sid] = Subscription(track, self._new_ssrc())
             if track.sid in self._settings:
@@ -144,7 +156,7 @@ class Subscriptions:
             self.negotiator.add(subscription)
 
     def unsubscribe(self, track_sid: str) -> None:
-        """Stop to receive a track."""
+        """Stop receiving a track."""
         subscription = self._by_sid.pop(track_sid, None)
         if subscription is not None:
             subscription.stop()
@@ -202,7 +214,7 @@ class Subscriptions:
 
 
 class Audience:
-    """Who may receive a publisher's tracks: everybody, unless it has said otherwise."""
+    """The participants that may receive a publisher's tracks: all, unless a rule limits them."""
 
     def __init__(self, rule: rtc.SubscriptionPermission | None = None) -> None:
         self._everybody = rule is None or rule.all_participants
@@ -215,14 +227,14 @@ class Audience:
             self._of_some |= {(name, sid) for name in names for sid in permission.track_sids}
 
     def includes(self, track_sid: str, *names: str) -> bool:
-        """Return whether one with these names (sid, identity) may receive a track."""
+        """Return whether a participant with these names (sid, identity) may receive a track."""
         return self._everybody or any(
             name in self._of_all or (name, track_sid) in self._of_some for name in names
         )
 
 
 def _remember(book: dict[str, _T], track_sid: str, value: _T) -> None:
-    """Note something about a track; the oldest notes give way, and absurd names are not kept."""
+    """Note something about a track; the oldest notes give way, and long names are not kept."""
     if len(track_sid) > _MAX_SID:
         return
     if track_sid not in book and len(book) >= MAX_WISHES:

@@ -6,7 +6,6 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from ..negotiation import sdp
 from . import rtcp, rtp
 from .forwarding import PublishedTrack
 from .incoming_stream import Layer
@@ -15,11 +14,13 @@ if TYPE_CHECKING:
     from ..transport import Transport
 
 RECEIVE_BITS_PER_SECOND = 20_000_000
-"""The estimate sent to publishers: on a laptop or in a classroom the link is not the limit."""
+"""Bits per second that publishers are told they may send: the links of a classroom carry more."""
 
 _MAX_SSRCS = 512
+"""Streams that one participant may send at a time; packets of further ones are ignored."""
+
 _LATE_SECONDS = 8.0
-"""How long after its end a stream may still be heard of: clients send a last report on it."""
+"""Seconds after its end for which a stream's keys are kept: clients send a last report on it."""
 
 
 class Uplink:
@@ -28,7 +29,7 @@ class Uplink:
     Parameters
     ----------
     transport : Transport
-        Where the participant's media come from.
+        The transport on which the participant's media come in.
     max_layers : int
         The most streams that one track may have.
     """
@@ -42,13 +43,19 @@ class Uplink:
         self._mid_extension: int | None = None
         self._rid_extension: int | None = None
 
-    def learn_extensions(self, section: sdp.MediaSection) -> None:
-        """Note under which ids the client labels its packets."""
-        self._mid_extension = self._mid_extension or section.extension_id(sdp.MID_URI)
-        self._rid_extension = self._rid_extension or section.extension_id(sdp.RID_URI)
+    def learn_extensions(self, mid: int | None, rid: int | None) -> None:
+        """Note the header extensions by which the client labels its packets; the first ones stay.
+
+        Parameters
+        ----------
+        mid, rid : int or None
+            The ids of the extensions that name the media section and the simulcast layer.
+        """
+        self._mid_extension = self._mid_extension or mid
+        self._rid_extension = self._rid_extension or rid
 
     def add(self, track: PublishedTrack, ssrcs: list[int]) -> None:
-        """Start to receive a track; without simulcast its stream is known from the offer."""
+        """Start receiving a track; without simulcast its stream is known from the offer."""
         self.tracks[track.sid] = self._by_mid[track.mid] = track
         if not track.rids:
             for ssrc in ssrcs[:1]:
@@ -118,8 +125,8 @@ class Uplink:
         if not layers:
             return
         now = time.monotonic()
-        for start in range(0, len(layers), 31):
-            part = layers[start : start + 31]
+        for start in range(0, len(layers), rtcp.MAX_BLOCKS):
+            part = layers[start : start + rtcp.MAX_BLOCKS]
             blocks = [layer.report_block(now) for layer in part]
             ssrcs = [layer.ssrc for layer in part]
             self.transport.send_rtcp(
@@ -143,6 +150,6 @@ class Uplink:
                 track.send_due_requests()
 
     def loss(self) -> tuple[int, int]:
-        """Return how many packets were expected and lost, in all."""
+        """Return the numbers of packets expected and lost, over all tracks."""
         layers = [layer for t in self.tracks.values() for layer in t.layers.values()]
         return sum(layer.expected for layer in layers), sum(layer.lost for layer in layers)

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from ..transport import Transport
 
 _PLACEHOLDER = Codec("opus", "48000/2")
+"""The codec that stands in an inactive section which offers none that can be forwarded."""
 
 
 class PeerHost(Protocol):
-    """The participant, as far as its negotiator sees it."""
+    """What a negotiator asks of its participant."""
 
     sid: str
     uplink: Uplink
@@ -66,13 +67,13 @@ class Negotiator(ABC):
 
     @abstractmethod
     def resume(self) -> None:
-        """Restart what the server started, after the client's signalling came back."""
+        """Restart the server's own part of the negotiation, after the signalling came back."""
 
     @abstractmethod
     def on_answer(self, description: rtc.SessionDescription) -> None:
         """Take the client's answer to an offer of the server."""
 
-    def close(self) -> None:  # noqa: B027 - only one of the two ways holds anything
+    def close(self) -> None:  # noqa: B027 - only one of the two ways schedules anything
         """Drop what is still scheduled."""
 
     def on_offer(self, description: rtc.SessionDescription, max_sections: int) -> None:
@@ -105,13 +106,13 @@ class Negotiator(ABC):
         self._after_answer(sections)
 
     def _after_answer(self, sections: list[sdp.MediaSection]) -> None:
-        """Do what follows an answer; nothing, unless a way needs it."""
+        """Do what follows an answer; by default nothing."""
         return
 
     def _answer_receiving(
         self, section: sdp.MediaSection, track_ids: dict[str, str]
     ) -> list[str] | None:
-        """Fill a section in which the client receives, where the server may do that."""
+        """Fill a section in which the client receives, if tracks go into such sections."""
         return None
 
     def _answer_section(self, section: sdp.MediaSection, track_ids: dict[str, str]) -> list[str]:
@@ -123,7 +124,9 @@ class Negotiator(ABC):
             return sdp.application_section(self.publisher, section.mid, "passive")
         if section.kind not in ("audio", "video"):
             raise sdp.SdpError("only audio, video and application sections are served")
-        self.host.uplink.learn_extensions(section)
+        self.host.uplink.learn_extensions(
+            section.extension_id(sdp.MID_URI), section.extension_id(sdp.RID_URI)
+        )
         codecs = section.codecs()
         track = self.host.uplink.by_mid(section.mid)
         if not (section.sends and codecs):

@@ -1,4 +1,4 @@
-"""Two peer connections: the client offers what it publishes, the server what it sends."""
+"""Two peer connections: the client offers what it publishes, the server what it forwards."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..transport import Transport
 
 DATA_MID = "0"
+"""The media id of the data section, the first one of the server's offers."""
 
 
 @dataclass

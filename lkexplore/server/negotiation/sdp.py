@@ -9,17 +9,37 @@ from typing import Protocol
 from ..media.codecs import MIME_TYPES, Codec
 
 MID_URI = "urn:ietf:params:rtp-hdrext:sdes:mid"
+"""The header extension that names a packet's media section (RFC 9143)."""
+
 RID_URI = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"
+"""The header extension that names a packet's simulcast layer (RFC 8852)."""
+
 LEVEL_URI = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+"""The header extension that tells how loud a packet's sound is (RFC 6464, section 4)."""
+
 FORWARDED_EXTENSIONS = (MID_URI, RID_URI, LEVEL_URI)
+"""The header extensions that the server accepts from publishers."""
 
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
+"""The attributes that tell who sends in a media section (RFC 8866, section 6.7)."""
+
 MAX_MESSAGE_BYTES = 262_144
+"""Bytes of the largest data message that clients are told they may send."""
+
 SCTP_PORT = 5000
+"""The server's SCTP port, and that of a client that names none."""
+
 MAX_SDP_BYTES = 512 * 1024
+"""Characters of the longest session description that is read."""
+
+MAX_MID_LENGTH = 64
+"""Characters of the longest media id that is accepted."""
 
 _FEEDBACK = {"audio": (), "video": ("goog-remb", "ccm fir", "nack", "nack pli")}
+"""The feedback that is agreed on for every section of a kind (RFC 4585, RFC 5104, REMB)."""
+
 _SESSION_WIDE = ("ice-ufrag", "ice-pwd", "fingerprint", "setup")
+"""Attributes that hold for all sections when they stand before the first (RFC 8839, RFC 8122)."""
 
 
 class SdpError(ValueError):
@@ -27,7 +47,7 @@ class SdpError(ValueError):
 
 
 class IceEndpoint(Protocol):
-    """What a description says of our end of a transport."""
+    """The server's end of a transport, as a description names it."""
 
     ufrag: str
     pwd: str
@@ -43,7 +63,17 @@ class IceEndpoint(Protocol):
 
 @dataclass
 class MediaSection:
-    """One ``m=`` section: its kind, its payload types, its attributes in order."""
+    """One ``m=`` section of a session description.
+
+    Parameters
+    ----------
+    kind : str
+        The kind of media: ``"audio"``, ``"video"`` or ``"application"``.
+    payload_types : list of str
+        The payload types as they are written, the preferred one first.
+    attributes : list of (str, str)
+        Name and value of each ``a=`` line, in their order.
+    """
 
     kind: str
     payload_types: list[str]
@@ -226,7 +256,7 @@ def extension_lines(section: MediaSection) -> list[str]:
 
 
 def stream_lines(participant_sid: str, track_sid: str, ssrc: int) -> list[str]:
-    """Return the lines that tell a subscriber whose track it receives."""
+    """Return the lines that tell a subscriber which track of which participant it receives."""
     msid = f"{participant_sid}|{track_sid} {track_sid}"
     return [
         f"a=msid:{msid}",
@@ -261,4 +291,4 @@ def to_number(text: str, highest: int) -> int | None:
 
 
 def _is_token(text: str) -> bool:
-    return len(text) <= 64 and text.isascii() and text.isprintable() and " " not in text
+    return len(text) <= MAX_MID_LENGTH and text.isascii() and text.isprintable() and " " not in text

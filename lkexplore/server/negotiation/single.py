@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from ..transport import Transport
 
 _GATHER_SECONDS = 0.01
+"""Seconds during which further tracks are waited for before the client is asked for sections."""
+
 _ANSWER_APPLIED_SECONDS = 0.05
+"""Seconds from an answer until its tracks start, so that the client knows them by then."""
 
 
 class SingleNegotiator(Negotiator):
-    """Puts tracks into sections of the client's offer, and asks for sections when short.
+    """Puts tracks into sections of the client's offer, and asks for more when there are too few.
 
     A section that carried a track is answered inactive once before another track takes
     it, so that the client sees the first one go.

@@ -1,4 +1,4 @@
-"""The links of one participant: packets on their way, in the hands of a model of a bad link."""
+"""The links of one participant: packets on their way, held up or dropped by a model."""
 
 from __future__ import annotations
 
@@ -13,30 +13,32 @@ from .impairment import NOTHING, Impairment, LinkModel
 
 Direction = Literal["up", "down"]
 DIRECTIONS: tuple[Direction, ...] = ("up", "down")
+"""Both directions: from the participant to the server, and from the server to it."""
 
 MAX_WAITING = 8192
-"""Packets under way in one direction; further ones are dropped. At most 16 MB."""
+"""Packets that may be under way in one direction (16 MB at most); further ones are dropped."""
 
 _EARLY = 0.0005
-"""Timers are no finer than a millisecond: what is due within half of one goes now."""
+"""Seconds by which a packet may go too early, since timers are no finer than a millisecond."""
 
 _Deliver = Callable[[bytes], None]
 
 
 class Line:
-    """One direction of a participant's link: in-order, bounded, dropped packets are counted.
+    """One direction of a participant's link: it keeps packets in order and counts what it drops.
 
     Parameters
     ----------
     seed : str
-        See `LinkModel`; every change of the impairment starts over with it.
+        Start value of the random losses and delays (see `LinkModel`); every change of the
+        impairment starts over with it.
     failures : FailureLog
-        Counts what a delivery raises.
+        The log that counts exceptions of a delivery.
 
     Attributes
     ----------
     packets, dropped, delayed : int
-        Packets sent into it, those that did not come out, and those that had to wait.
+        Packets that were sent into it, that did not come out, and that had to wait.
     """
 
     def __init__(self, seed: str, failures: FailureLog) -> None:
@@ -49,14 +51,14 @@ class Line:
 
     @property
     def impairment(self) -> Impairment:
-        """What is wrong with it now."""
+        """What is wrong with the link now."""
         return self._model.impairment
 
     @impairment.setter
     def impairment(self, wanted: Impairment) -> None:
         if wanted == self.impairment:
             return
-        # What is under way comes out now: waiting it out would hold up what follows.
+        # The packets under way come out now: later ones would have to wait behind them.
         self._release(float("inf"))
         self._model = LinkModel(wanted, self._seed)
 
@@ -75,7 +77,7 @@ class Line:
             self._wait()
 
     def close(self) -> None:
-        """Forget what is under way."""
+        """Drop the packets under way."""
         self._waiting.clear()
         if self._timer is not None:
             self._timer.cancel()
@@ -109,9 +111,9 @@ class Lines:
     Parameters
     ----------
     transports : iterable of Transport
-        All of the participant's transports.
+        All transports of the participant.
     seed : str
-        What makes this link differ from others.
+        A text that differs from link to link, the start value of its random losses and delays.
     """
 
     def __init__(self, transports: Iterable[Transport], seed: str) -> None:
@@ -134,7 +136,7 @@ class Lines:
                 transport.downlink = used
 
     def close(self) -> None:
-        """Take the lines away, with what is under way."""
+        """Take the lines away from the transports, and drop the packets under way."""
         for direction in DIRECTIONS:
             self._lines[direction].close()
             self.impair(direction, NOTHING)

@@ -12,15 +12,22 @@ from dataclasses import dataclass
 from lkexplore.errors import ImpairmentError
 
 MAX_DELAY_MS = 5000.0
-MIN_RATE_KBPS, MAX_RATE_KBPS = 1.0, 1_000_000.0
+"""The longest delay, and the longest jitter, in milliseconds."""
+
+MIN_RATE_KBPS = 1.0
+"""The lowest rate of a link in kilobits (1000 bits) per second."""
+
+MAX_RATE_KBPS = 1_000_000.0
+"""The highest rate of a link in kilobits (1000 bits) per second."""
+
 QUEUE_SECONDS = 0.3
-"""How long a packet may have to wait for a link of limited rate; beyond that it is dropped."""
+"""Seconds that a packet may have to wait for a link of limited rate; beyond that it is dropped."""
 
 JITTER_SLOT = 0.01
 """Seconds during which all packets meet the same extra delay, as in one queue on the way."""
 
 OVERHEAD_BYTES = 28
-"""IPv4 and UDP headers, which a link of limited rate carries too."""
+"""Bytes of the IPv4 and UDP headers, which a link of limited rate carries too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +103,7 @@ def _number(name: str, given: object, lowest: float, highest: float) -> float:
 
 
 NOTHING = Impairment()
-"""A link that is as it is."""
+"""The impairment of a link with which nothing is wrong."""
 
 
 class LinkModel:
@@ -107,8 +114,8 @@ class LinkModel:
     impairment : Impairment
         What is wrong with the link.
     seed : str
-        The same seed and the same packets give the same fate; which packet is lost depends on
-        its number only.
+        Start value of the random losses and delays: the same seed and the same packets give the
+        same fate. Whether a packet is lost depends on its number only.
 
     Attributes
     ----------
@@ -140,7 +147,7 @@ class LinkModel:
         now : float
             Time in seconds at which it is sent; never earlier than that of the packet before.
         size : int
-            Its bytes, without IP and UDP headers.
+            Bytes of the packet, without IP and UDP headers.
         """
         given = self.impairment
         if given.loss and self._losses.random() < given.loss:

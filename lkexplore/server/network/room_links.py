@@ -1,34 +1,39 @@
-"""The links of a room: what is wrong with whose, now and for those who are still to come."""
+"""The links of a room: what is wrong with each, now and for participants still to come."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from .impaired_link import DIRECTIONS, Direction
+from .impaired_link import DIRECTIONS, Direction, Lines
 from .impairment import Impairment
 
-if TYPE_CHECKING:
-    from ..participant import Participant
-
 MAX_EXCEPTIONS = 1024
+"""Links with an impairment of their own that a room remembers; the oldest is forgotten first."""
+
+
+class Linked(Protocol):
+    """What is asked of a participant: its name and its links."""
+
+    identity: str
+    lines: Lines
 
 
 class Network:
-    """How bad the links of a room's participants are.
+    """The impairments of the links of a room's participants.
 
     Parameters
     ----------
     impairment : Impairment
-        Of everybody, in both directions, until something else is said.
+        What is wrong with everybody's links, in both directions, until that is changed.
     """
 
     def __init__(self, impairment: Impairment) -> None:
         self._everybody: dict[Direction, Impairment] = dict.fromkeys(DIRECTIONS, impairment)
         self._own: dict[tuple[str, Direction], Impairment] = {}
 
-    def admit(self, participant: Participant) -> None:
-        """Make a newcomer's links what they should be."""
+    def admit(self, participant: Linked) -> None:
+        """Give a participant's links the impairments that are set for them."""
         for way in DIRECTIONS:
             wanted = self._own.get((participant.identity, way), self._everybody[way])
             participant.lines.impair(way, wanted)
@@ -37,10 +42,10 @@ class Network:
         self,
         impairment: Impairment,
         directions: Sequence[Direction],
-        participants: Iterable[Participant],
+        participants: Iterable[Linked],
         identity: str | None,
     ) -> None:
-        """Change the links of one participant, or of everybody here and to come."""
+        """Change the links of one participant, or of all, those still to come included."""
         for way in directions:
             if identity is None:
                 self._everybody[way] = impairment
@@ -54,8 +59,8 @@ class Network:
                 self.admit(participant)
 
 
-def describe(participants: Iterable[Participant]) -> list[dict[str, Any]]:
-    """Return the links of participants in plain values: what is in force, and the counters."""
+def describe(participants: Iterable[Linked]) -> list[dict[str, Any]]:
+    """Return the links of participants as plain values: impairment and counters."""
     links = []
     for participant in participants:
         for way in DIRECTIONS:

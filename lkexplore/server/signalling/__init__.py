@@ -1,1 +1,1 @@
-"""Signalling: who comes in, what they ask for, and what they are told."""
+"""Signalling: joining, the requests of clients, and the calls of administrators."""

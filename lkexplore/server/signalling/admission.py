@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from aiohttp import web
 from livekit.protocol import models as m
@@ -15,21 +14,25 @@ from livekit.protocol import rtc
 from .. import config as settings
 from ..media.codecs import PUBLISH_MIME_TYPES
 from ..participant import Participant
+from ..room import Room, RoomHost
 from . import requests as signals
 from .join_requests import BadJoinRequest, JoinOptions, parse_join_request, parse_query
 from .session import SignalSession, encode
 from .tokens import Grants, TokenRefused, reissue, verify
 
-if TYPE_CHECKING:
-    from ..room import Room
-    from ..server import Server
-
 log = logging.getLogger("lkexplore.server")
 
 _HEARTBEAT_SECONDS = 15.0
+"""Seconds between two WebSocket pings; a client that answers none is cut off."""
+
 _BEARER = "Bearer "
+"""What precedes the token in an ``Authorization`` header (RFC 6750, section 2.1)."""
+
 _NO_ACCESS = "no permissions to access the room"
+"""The text with which LiveKit's server refuses a token without the right to join."""
+
 _MISSING = {"participant identity": "identity cannot be empty", "room name": "no room name"}
+"""The texts with which LiveKit's server refuses a token that lacks one of these names."""
 
 
 class Refused(Exception):
@@ -41,9 +44,15 @@ class Refused(Exception):
 
 
 class Admission:
-    """Checks who may join, and runs the signalling of those who do."""
+    """Checks who may join, and runs the signalling of those who do.
 
-    def __init__(self, server: Server) -> None:
+    Parameters
+    ----------
+    server : RoomHost
+        The settings and the rooms that clients ask to join.
+    """
+
+    def __init__(self, server: RoomHost) -> None:
         self._server = server
 
     def grants(self, request: web.Request) -> Grants | None:
@@ -130,11 +139,12 @@ class Admission:
             return self._come_back(session, grants, options)
         room = self._server.room(grants.room)
         if not room.admits(grants.identity):
-            # Others have come in since the check.
+            # Other clients have come in since the check.
             _send_away(session, m.DisconnectReason.JOIN_FAILURE, rtc.LeaveRequest.DISCONNECT)
             return None
         participant = Participant(
             room,
+            room.shared,
             grants,
             options.client,
             auto_subscribe=options.auto_subscribe,
@@ -145,7 +155,7 @@ class Admission:
             p for p in room.visible_to(participant) if previous is None or p.sid != previous.sid
         ]
         participant.attach(session)
-        # A client takes nothing before this answer.
+        # A client ignores everything that comes before this answer.
         self._welcome(room, participant, visible)
         room.join(participant)
         log.info("%s joined %s", participant.sid, room.info.sid)
@@ -157,11 +167,11 @@ class Admission:
     ) -> Participant | None:
         room = self._server.rooms.get(grants.room)
         participant = room.by_sid(options.participant_sid) if room is not None else None
-        if participant is None or participant.identity != grants.identity:
+        if room is None or participant is None or participant.identity != grants.identity:
             _send_away(session, m.DisconnectReason.STATE_MISMATCH, rtc.LeaveRequest.RECONNECT)
             return None
         participant.attach(session)
-        self._welcome_back(participant, options)
+        self._welcome_back(room, participant, options)
         return participant
 
     def _welcome(
@@ -194,15 +204,16 @@ class Admission:
             signals.dispatch(participant, rtc.SignalRequest(offer=options.publisher_offer))
         participant.negotiator.start()
 
-    def _welcome_back(self, participant: Participant, options: JoinOptions) -> None:
+    @staticmethod
+    def _welcome_back(room: Room, participant: Participant, options: JoinOptions) -> None:
         participant.send(
             reconnect=rtc.ReconnectResponse(
                 server_info=_server_info(), last_message_seq=participant.data.last_sequence
             )
         )
-        infos = [participant.snapshot(), *participant.room.visible_to(participant)]
+        infos = [participant.snapshot(), *room.visible_to(participant)]
         participant.send(update=rtc.ParticipantUpdate(participants=infos))
-        participant.send(room_update=rtc.RoomUpdate(room=participant.room.info))
+        participant.send(room_update=rtc.RoomUpdate(room=room.info))
         participant.negotiator.resume()
         if options.sync_state is not None:
             signals.dispatch(participant, rtc.SignalRequest(sync_state=options.sync_state))
@@ -249,7 +260,7 @@ def _send_away(
 
 
 def _as_asked(grants: Grants, options: JoinOptions) -> Grants:
-    """Return the grants with what the client asks for itself, where it may."""
+    """Return the grants, changed as the client asks for itself and as it is allowed to."""
     if options.publish_only:
         if not grants.can_publish:
             raise Refused(401, _NO_ACCESS)

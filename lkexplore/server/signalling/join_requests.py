@@ -19,8 +19,13 @@ from livekit.protocol import rtc
 from ..negotiation.sdp import to_number
 
 MAX_JOIN_BYTES = 1 << 20
+"""Bytes of a join request after decompression; a longer one is refused."""
+
 _GZIP_WINDOW = 31
+"""zlib's window size for data with a gzip header: 15 for the largest window, plus 16."""
+
 _MAX_PROTOCOL = 9999
+"""The highest protocol version that a client may claim; anything beyond counts as none."""
 
 
 class BadJoinRequest(ValueError):
@@ -29,7 +34,31 @@ class BadJoinRequest(ValueError):
 
 @dataclass(frozen=True)
 class JoinOptions:
-    """What a client asks for when it joins."""
+    """What a client asks for when it joins.
+
+    Parameters
+    ----------
+    single : bool
+        Whether it uses one peer connection (True) or two.
+    client : ClientInfo
+        The client's description of itself: protocol version and capabilities.
+    auto_subscribe : bool
+        Whether it receives tracks without asking for each.
+    reconnect : bool
+        Whether it comes back as a participant that is still in the room.
+    participant_sid : str
+        The session id of that participant.
+    publish_only : str
+        A suffix for its identity, if it is a second connection that only publishes.
+    metadata, attributes :
+        Metadata and attributes that it asks for, on top of those of its token.
+    add_track_requests : tuple of AddTrackRequest
+        The tracks that it announces at once.
+    publisher_offer : SessionDescription or None
+        Its first offer, if it is sent along.
+    sync_state : SyncState or None
+        Its subscriptions before a reconnect, if they are sent along.
+    """
 
     single: bool
     client: m.ClientInfo = field(default_factory=m.ClientInfo)

@@ -1,4 +1,4 @@
-"""The first moments of a connection: a stranger holds little here, and not for long."""
+"""The first moments of a connection, in which a stranger can occupy little, and not for long."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import cast
 
 _END_OF_HEAD = b"\r\n\r\n"
+"""The bytes that end the head of an HTTP request (RFC 9112, section 2.1)."""
 
 
 class Door:
@@ -15,15 +16,15 @@ class Door:
     Parameters
     ----------
     make_handler : callable
-        Returns the protocol that takes over a connection.
+        Returns the asyncio protocol that takes over a connection.
     inside : callable
-        Returns how many connections have been handed over and are open.
+        Returns the number of connections that have been handed over and are open.
     limit : int
         The most connections at a time, waiting or inside; further ones are closed at once.
     head_bytes : int
-        The longest head: request line and header fields.
+        Bytes of the longest head: request line and header fields.
     seconds : float
-        How long a head may take to arrive.
+        Seconds that a head may take to arrive.
     """
 
     def __init__(
@@ -45,11 +46,11 @@ class Door:
 
     @property
     def is_full(self) -> bool:
-        """Whether nobody more is let in."""
+        """Whether no further connection is let in."""
         return len(self.waiting) + self._inside() >= self._limit
 
     def close(self) -> None:
-        """Send away everybody who still waits."""
+        """Close all connections that still wait."""
         for visitor in list(self.waiting):
             visitor.send_away()
 

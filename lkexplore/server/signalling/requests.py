@@ -44,8 +44,7 @@ def _ping_request(participant: Participant, ping: rtc.Ping) -> None:
 
 
 def _offer(participant: Participant, description: rtc.SessionDescription) -> None:
-    sections = participant.room.config.limits.media_sections
-    participant.negotiator.on_offer(description, sections)
+    participant.negotiator.on_offer(description, participant.limits.media_sections)
 
 
 def _answer(participant: Participant, description: rtc.SessionDescription) -> None:
@@ -53,7 +52,7 @@ def _answer(participant: Participant, description: rtc.SessionDescription) -> No
 
 
 def _trickle(participant: Participant, trickle: rtc.TrickleRequest) -> None:
-    """Nothing: with ICE-lite the client's address is learnt from its own checks."""
+    """Ignore a candidate: with ICE-lite the client's address is learnt from its own checks."""
 
 
 def _leave(participant: Participant, leave: rtc.LeaveRequest) -> None:
@@ -93,10 +92,7 @@ def _track_setting(participant: Participant, request: rtc.UpdateTrackSettings) -
 
 
 def _subscription_permission(participant: Participant, rule: rtc.SubscriptionPermission) -> None:
-    participant.audience = Audience(rule)
-    for other in participant.room.others(participant):
-        for track in participant.uplink.tracks.values():
-            other.consider(participant, track)
+    participant.set_audience(Audience(rule))
 
 
 def _update_metadata(participant: Participant, request: rtc.UpdateParticipantMetadata) -> None:
@@ -116,9 +112,9 @@ def _update_metadata(participant: Participant, request: rtc.UpdateParticipantMet
 def change_metadata(participant: Participant, change: Any) -> str:
     """Set name, metadata and attributes; return what exceeds a limit, or an empty text.
 
-    An empty name or metadata leaves it as it is; an attribute set to "" is removed.
+    An empty name or empty metadata change nothing; an attribute set to "" is removed.
     """
-    limits, info = participant.room.config.limits, participant.info
+    limits, info = participant.limits, participant.info
     attributes = {**info.attributes, **change.attributes}
     attributes = {key: value for key, value in attributes.items() if value}
     excess = limits.excess(change.name, change.metadata, attributes)
@@ -133,7 +129,7 @@ def change_metadata(participant: Participant, change: Any) -> str:
 
 
 def _sync_state(participant: Participant, state: rtc.SyncState) -> None:
-    """After a resume: what the client wants, in case a request was lost."""
+    """Take over a client's subscriptions after a resume, in case a request was lost."""
     update_subscriptions(participant, state.subscription)
     if state.track_sids_disabled:
         participant.subscriptions.set_track_settings(
@@ -199,3 +195,4 @@ _HANDLERS: dict[str, Callable[[Participant, Any], None]] = {
     "update_audio_track": _update_audio_track,
     "update_video_track": _update_video_track,
 }
+"""What carries out a request, by the name of its field in `SignalRequest`."""

@@ -1,4 +1,4 @@
-"""One signalling WebSocket: messages of a client in, messages to it out, in order."""
+"""One signalling WebSocket: the requests of a client, and the messages to it, in order."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from livekit.protocol import rtc
 log = logging.getLogger("lkexplore.server")
 
 _CLOSE_SECONDS = 2.0
+"""Seconds that what is queued has to be sent when a session ends; the rest is dropped."""
 
 
 def encode(**message: Any) -> bytes:
@@ -28,11 +29,11 @@ class SignalSession:
     Parameters
     ----------
     socket : aiohttp.web.WebSocketResponse
-        The prepared socket.
+        The client's WebSocket, prepared.
     transport : asyncio.Transport, optional
-        The connection under it.
+        The TCP connection of the WebSocket.
     messages, size : int
-        The most messages, and bytes of messages, that may wait for the client.
+        The most messages, and the most bytes of messages, that may wait for the client.
     """
 
     def __init__(

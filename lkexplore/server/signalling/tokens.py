@@ -1,4 +1,4 @@
-"""Access tokens: who may join which room and do what.
+"""Access tokens: who may join which room, and what they may do there.
 
 A token is a JSON Web Token (RFC 7519) signed with HMAC-SHA256, issued by an API key.
 """
@@ -16,7 +16,10 @@ from livekit.protocol import models as m
 _T = TypeVar("_T")
 
 MAX_TOKEN_BYTES = 16_384
+"""Characters of the longest token that is accepted."""
+
 LEEWAY_SECONDS = 60
+"""Seconds by which the clocks of the issuer and of the server may differ."""
 
 _REASONS: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
     (jwt.ExpiredSignatureError, "it has expired"),
@@ -25,13 +28,18 @@ _REASONS: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
     (jwt.InvalidSignatureError, "its signature is not that of the API key's secret"),
     (jwt.MissingRequiredClaimError, "it needs an expiry (exp)"),
 )
+"""What a client is told of a token that is refused, by the error of the JWT library."""
+
 _SOURCES = {
     "camera": m.TrackSource.CAMERA,
     "microphone": m.TrackSource.MICROPHONE,
     "screen_share": m.TrackSource.SCREEN_SHARE,
     "screen_share_audio": m.TrackSource.SCREEN_SHARE_AUDIO,
 }
+"""Track sources by the names that a token gives them."""
+
 _SOURCE_NAMES = {number: name for name, number in _SOURCES.items()}
+"""Names of the track sources, as a token gives them."""
 
 
 class TokenRefused(Exception):
@@ -43,7 +51,31 @@ class TokenRefused(Exception):
 
 @dataclass(frozen=True)
 class Grants:
-    """What the bearer of a token may do."""
+    """What a token says of its bearer, and what it allows the bearer to do.
+
+    Parameters
+    ----------
+    api_key : str
+        The API key that issued the token.
+    identity, name, metadata, attributes, kind :
+        The bearer's identity, displayed name, metadata, attributes and kind of participant.
+    room : str
+        The name of the room that the token is for.
+    room_join, room_create, room_list, room_admin : bool
+        Whether the bearer may join that room, create and delete rooms, list them, and
+        administer that room.
+    hidden, recorder, agent : bool
+        Whether the bearer is not shown to others, and whether it is a recorder or an agent.
+    can_publish, can_subscribe, can_publish_data, can_update_own_metadata : bool
+        Whether the bearer may publish tracks, receive them, send data, and change its own name,
+        metadata and attributes.
+    can_publish_sources : tuple of int
+        The track sources that it may publish; empty for all.
+    has_video_grant : bool
+        Whether the token has a claim ``video`` at all.
+    payload : Mapping[str, Any]
+        All claims of the token.
+    """
 
     api_key: str
     identity: str = ""
@@ -91,9 +123,9 @@ def verify(token: str, keys: Mapping[str, str]) -> Grants:
     Parameters
     ----------
     token : str
-        The compact JWT.
+        The JSON Web Token in its compact form.
     keys : Mapping[str, str]
-        API keys and their secrets.
+        The secrets of the server's API keys, by key.
 
     Raises
     ------
@@ -131,18 +163,20 @@ def reissue(
     info: m.ParticipantInfo,
     permission: m.ParticipantPermission,
 ) -> str:
-    """Return a fresh token for a client to come back with, as what it has become.
+    """Return a fresh token with which a client can come back as the participant it is now.
 
     Parameters
     ----------
     grants : Grants
-        Those of the token that it joined with.
+        The grants of the token with which it joined.
     keys : Mapping[str, str]
-        API keys and their secrets.
+        The secrets of the server's API keys, by key.
     seconds : float
-        How long the token is valid.
-    info, permission :
-        Its present name, metadata, attributes and permission.
+        Duration in seconds for which the token is valid.
+    info : ParticipantInfo
+        The participant's present name, metadata and attributes.
+    permission : ParticipantPermission
+        The participant's present permission.
     """
     now = int(time.time())
     video = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 from google.protobuf import json_format
@@ -14,13 +14,10 @@ from livekit.protocol import room as api
 from livekit.protocol import rtc
 
 from ..data import LOSSY, RELIABLE
+from ..participant import Participant
+from ..room import Room, RoomHost
 from .requests import change_metadata, update_subscriptions
 from .tokens import Grants
-
-if TYPE_CHECKING:
-    from ..participant import Participant
-    from ..room import Room
-    from ..server import Server
 
 _STATUS = {
     "bad_route": 404,
@@ -31,9 +28,19 @@ _STATUS = {
     "failed_precondition": 412,
     "resource_exhausted": 429,
 }
+"""HTTP status by Twirp error code (Twirp wire protocol v7, "Error Codes")."""
+
 _NONCE_BYTES = 16
+"""Bytes of a data message's nonce, if it has one, as on LiveKit's server."""
+
 _METADATA_TOO_LONG = "metadata size exceeds limits"
-_JSON, _PROTOBUF = "application/json", "application/protobuf"
+"""The text with which LiveKit's server refuses metadata that are too long."""
+
+_JSON = "application/json"
+"""Content type of a call in JSON, and of every refusal."""
+
+_PROTOBUF = "application/protobuf"
+"""Content type of a call in protobuf."""
 
 
 class TwirpError(Exception):
@@ -44,16 +51,24 @@ class TwirpError(Exception):
         self.code, self.text = code, text
 
     def response(self) -> web.Response:
-        """Return the HTTP response that says it."""
+        """Return the refusal as an HTTP response."""
         body = json.dumps({"code": self.code, "msg": self.text}).encode()
         return web.Response(body=body, content_type=_JSON, status=_STATUS[self.code])
 
 
 class RoomService:
-    """The calls of ``livekit.RoomService``, each checked against the grants of its token."""
+    """The calls of ``livekit.RoomService``, each checked against the grants of its token.
 
-    def __init__(self, server: Server) -> None:
-        self._server = server
+    Parameters
+    ----------
+    server : RoomHost
+        The settings and the rooms that the calls are about.
+    grants : callable
+        Returns the grants of a request's token, None without one, or raises `Refused`.
+    """
+
+    def __init__(self, server: RoomHost, grants: Callable[[web.Request], Grants | None]) -> None:
+        self._server, self._grants = server, grants
         self._calls: dict[str, tuple[type[Message], Callable[[Any, Grants], Message]]] = {
             "CreateRoom": (api.CreateRoomRequest, self._create_room),
             "ListRooms": (api.ListRoomsRequest, self._list_rooms),
@@ -77,7 +92,7 @@ class RoomService:
 
     async def _answer(self, request: web.Request) -> web.Response:
         # Raises `Refused` for a token that is not valid, as for every other request.
-        grants = self._server.admission.grants(request)
+        grants = self._grants(request)
         call = self._calls.get(request.match_info["method"])
         if call is None:
             raise TwirpError("bad_route", f'no handler for path "{request.path}"')

@@ -4,9 +4,9 @@
 the start of the server's process: it takes a quarter of a second.
 """
 
-from lkexplore.server.transport.channels import Channel, DataChannels
-from lkexplore.server.transport.dtls import PEER_CLOSED
-from lkexplore.server.transport.mux import UdpMux
-from lkexplore.server.transport.transport import Transport
+from .channels import Channel, DataChannels
+from .dtls import PEER_CLOSED
+from .mux import UdpMux
+from .transport import Transport
 
 __all__ = ["PEER_CLOSED", "Channel", "DataChannels", "Transport", "UdpMux"]

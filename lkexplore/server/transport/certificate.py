@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
 
-from lkexplore.server.transport.srtp import PROFILES
+from .srtp import PROFILES
 
 FINGERPRINT_HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha-512": hashes.SHA512(),
@@ -28,9 +28,16 @@ FINGERPRINT_HASHES: dict[str, hashes.HashAlgorithm] = {
 CIPHERS = (
     b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384"
 )
+"""Cipher suites in OpenSSL's names, preferred first; the first is the one every peer must have."""
+
 DTLS_1_2 = 0xFEFD
+"""The protocol version DTLS 1.2 (RFC 6347, section 4.1)."""
+
 RECORD_BYTES = 1200
+"""Largest DTLS record in bytes: it fits, with its headers, into the packets of any usual path."""
+
 DAYS_VALID = 365
+"""Days for which the certificate is valid, far longer than such a server runs."""
 
 
 class Certificate:
@@ -39,8 +46,9 @@ class Certificate:
     Attributes
     ----------
     certificate : cryptography.x509.Certificate
+        The certificate itself.
     fingerprint : str
-        Its SHA-256 as SDP writes it, "AA:BB:...".
+        The SHA-256 of the certificate as SDP writes it, "AA:BB:...".
 
     Examples
     --------
@@ -63,6 +71,7 @@ class Certificate:
         Returns
         -------
         OpenSSL.SSL.Context
+            The settings, for every session of the server.
         """
         context = SSL.Context(SSL.DTLS_METHOD)
         context.set_min_proto_version(DTLS_1_2)
@@ -83,8 +92,9 @@ def fingerprint_of(certificate: x509.Certificate, algorithm: str) -> str:
     Parameters
     ----------
     certificate : cryptography.x509.Certificate
+        The certificate of either end.
     algorithm : str
-        A key of `FINGERPRINT_HASHES`.
+        The name of the hash, a key of `FINGERPRINT_HASHES`.
 
     Returns
     -------

@@ -10,11 +10,15 @@ from aiortc import RTCDataChannel
 from aiortc.rtcdatachannel import RTCDataChannelParameters
 
 from lkexplore.errors import ServerError
-from lkexplore.server.transport.failures import FailureLog
-from lkexplore.server.transport.sctp import MAX_CHANNELS, MAX_MESSAGE_BYTES, Association
+
+from .failures import FailureLog
+from .sctp import MAX_CHANNELS, MAX_MESSAGE_BYTES, Association
 
 RELIABLE_LIMIT_BYTES = 16 << 20
+"""Bytes that may wait for one peer; a peer that reads more slowly is cut off."""
+
 LOSSY_LIMIT_BYTES = 256 << 10
+"""Bytes that may wait on a lossy channel; beyond that its messages are dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +28,13 @@ class Channel:
     Attributes
     ----------
     label : str
+        The channel's name.
     stream_id : int
-        Its SCTP stream.
-    ordered, reliable : bool
+        The number of its SCTP stream, 0 to 65534.
+    ordered : bool
+        Whether messages arrive in the order in which they were sent.
+    reliable : bool
+        Whether lost messages are sent again until they arrive.
     is_local : bool
         Whether this end opened it.
     """
@@ -52,6 +60,7 @@ class DataChannels:
     dropped : int
         Messages that `send` did not take.
     closed : bool
+        Whether the association is over.
 
     Raises
     ------
@@ -110,9 +119,10 @@ class DataChannels:
         Parameters
         ----------
         label : str
-            Name. Nothing happens if a channel of this name is there. When the peer opens one of
-            the same name, the newest is used.
+            The channel's name. Nothing happens if a channel of this name exists already. When
+            the peer opens one of the same name, the newest is used.
         ordered : bool, default True
+            Whether messages arrive in the order in which they were sent.
         max_retransmits : int, optional
             How often a lost message is sent again, 0 to 65535; None means until it arrives.
 
@@ -142,9 +152,9 @@ class DataChannels:
         Parameters
         ----------
         label : str
-            A channel that is open.
+            The name of a channel that is open.
         message : bytes
-            At most 262144 bytes.
+            The content, at most 262144 bytes.
 
         Returns
         -------

@@ -16,23 +16,43 @@ from cryptography import x509
 from OpenSSL import SSL
 
 from lkexplore.errors import ServerError
-from lkexplore.server.transport.certificate import (
+
+from .certificate import (
     FINGERPRINT_HASHES,
     RECORD_BYTES,
     fingerprint_of,
 )
-from lkexplore.server.transport.srtp import EXPORT_LABEL, PROFILES, SrtpSession
+from .srtp import EXPORT_LABEL, PROFILES, SrtpSession
 
 PEER_CLOSED = "the peer closed the connection"
 """The reason when the peer said goodbye, as it does when it leaves."""
 
 HANDSHAKE_SECONDS = 10.0
+"""Seconds from the first handshake datagram until the handshake has to be done."""
+
 MAX_DATAGRAM_BYTES = 1350
+"""Bytes up to which several DTLS records are put into one datagram."""
+
 MAX_EARLY_DATAGRAMS = 4
+"""Handshake datagrams that are kept while the peer's fingerprints are unknown."""
+
 MAX_RECEIVED_BYTES = 2048
+"""Bytes read from the session at a time; a record never holds more than its datagram."""
+
+MAX_FLIGHT_BYTES = 65536
+"""Bytes taken out of the session at a time to be sent: more than any flight of a handshake."""
+
 SHORTEST_TIMER_SECONDS = 0.02
+"""Seconds that a retransmission waits at least, so that the loop is not kept busy."""
+
+LENGTH_OFFSET = 11
+"""Bytes of a DTLS record before its length field (RFC 6347, section 4.1)."""
+
 RECORD_HEADER_BYTES = 13
+"""Bytes of a DTLS record before its content (RFC 6347, section 4.1)."""
+
 HANDSHAKE_RECORD = 22
+"""Content type of a handshake record (RFC 5246, section 6.2.1)."""
 
 
 class DtlsSession:
@@ -41,7 +61,7 @@ class DtlsSession:
     Parameters
     ----------
     context : OpenSSL.SSL.Context
-        From `Certificate.context`.
+        The DTLS settings, from `Certificate.context`.
     send : callable
         Takes a datagram for the peer.
     on_connected : callable
@@ -50,7 +70,7 @@ class DtlsSession:
     on_data : callable
         Takes the content of each application record.
     on_failed : callable
-        Takes one line: why the session is over. The owner calls `close` then.
+        Takes the reason why the session is over, in one line. The owner then calls `close`.
     handshake_seconds : float
         Time from the first handshake datagram to the end of the handshake.
 
@@ -213,7 +233,7 @@ class DtlsSession:
 
     def _flush(self) -> None:
         try:
-            flight = self._ssl.bio_read(65536)
+            flight = self._ssl.bio_read(MAX_FLIGHT_BYTES)
         except SSL.Error:
             # Nothing to send.
             return
@@ -263,6 +283,7 @@ def split_records(flight: bytes, limit: int) -> list[bytes]:
     Returns
     -------
     list of bytes
+        The datagrams, in the order of their records.
 
     Examples
     --------
@@ -273,8 +294,8 @@ def split_records(flight: bytes, limit: int) -> list[bytes]:
     datagrams = []
     start = position = 0
     while position < len(flight):
-        size = int.from_bytes(flight[position + 11 : position + RECORD_HEADER_BYTES], "big")
-        end = position + RECORD_HEADER_BYTES + size
+        content = position + RECORD_HEADER_BYTES
+        end = content + int.from_bytes(flight[position + LENGTH_OFFSET : content], "big")
         if end - start > limit and position > start:
             datagrams.append(flight[start:position])
             start = position

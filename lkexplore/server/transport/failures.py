@@ -8,6 +8,7 @@ import time
 logger = logging.getLogger("lkexplore.server.transport")
 
 SECONDS_BETWEEN_REPORTS = 1.0
+"""Seconds from one logged traceback to the next; failures in between are only counted."""
 
 
 class FailureLog:

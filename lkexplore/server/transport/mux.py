@@ -15,19 +15,71 @@ import ipaddress
 import socket
 import time
 from collections.abc import Callable
+from typing import Any, Protocol
 
 from lkexplore.errors import ServerError
-from lkexplore.server.transport.certificate import Certificate
-from lkexplore.server.transport.endpoint import Address, Endpoint
-from lkexplore.server.transport.failures import FailureLog
 
 from . import stun
+from .certificate import Certificate
+from .failures import FailureLog
 
 MAX_DATAGRAM_BYTES = 2048
+"""Bytes of a datagram that are read; WebRTC sends no more than about 1500 in one."""
+
 MAX_BATCH = 64
+"""Datagrams read in one go, so that a flood of them does not keep the loop from other work."""
+
 MAX_ADDRESSES = 16
+"""Addresses that may lead to one transport; the oldest gives way to a new one."""
+
 SOCKET_BUFFER_BYTES = 8 << 20
+"""Bytes asked of the system for either buffer of the socket, to take in bursts."""
+
 SECONDS_UNTIL_TAKEOVER = 5.0
+"""Seconds without a check after which an address may be claimed by another transport."""
+
+# Datagrams by their first byte (RFC 7983, section 7).
+STUN_BYTES = range(4)
+"""First bytes of a STUN message."""
+
+DTLS_BYTES = range(20, 64)
+"""First bytes of a DTLS record."""
+
+SRTP_BYTES = range(128, 192)
+"""First bytes of an SRTP or SRTCP packet."""
+
+Address = tuple[Any, ...]
+"""A socket address as `recvfrom` gives it: (host, port) or (host, port, flow, scope)."""
+
+
+class Endpoint(Protocol):
+    """What the mux asks of the transport to which a datagram belongs.
+
+    Attributes
+    ----------
+    addresses : dict
+        Addresses that sent it an authenticated check, oldest first. The mux keeps them.
+    remote_address : tuple or None
+        The address it sends to.
+    last_check : float
+        `time.monotonic` of its last authenticated check.
+    """
+
+    addresses: dict[Address, None]
+    remote_address: Address | None
+    last_check: float
+
+    def handle_check(self, address: Address, ufrag: str, nominated: bool) -> None:
+        """Note an authenticated check from `address`, made with the credentials `ufrag`."""
+
+    def handle_srtp(self, packet: bytes) -> None:
+        """Handle an SRTP or SRTCP packet."""
+
+    def handle_dtls(self, datagram: bytes) -> None:
+        """Handle a DTLS datagram."""
+
+    def close(self, reason: str) -> None:
+        """End the connection."""
 
 
 class UdpMux:
@@ -170,15 +222,15 @@ class UdpMux:
         self.received += 1
         first = data[0] if data else 255
         try:
-            if first < 4:
+            if first in STUN_BYTES:
                 self._handle_stun(data, address)
                 return
             endpoint = self._by_address.get(address)
             if endpoint is None:
                 self.dropped += 1
-            elif 128 <= first <= 191:
+            elif first in SRTP_BYTES:
                 endpoint.handle_srtp(data)
-            elif 20 <= first <= 63:
+            elif first in DTLS_BYTES:
                 endpoint.handle_dtls(data)
             else:
                 self.dropped += 1

@@ -15,24 +15,47 @@ from aiortc import RTCDataChannel, RTCSctpTransport
 from aiortc.rtcsctptransport import RTCSctpCapabilities
 
 from lkexplore.errors import ServerError
-from lkexplore.server.transport.sctp_check import MAX_STREAM_ID, Situation, find_problem
+
+from .sctp_check import MAX_STREAM_ID, Situation, find_problem
 
 if TYPE_CHECKING:
     from aiortc import RTCDtlsTransport
 
 logger = logging.getLogger("lkexplore.server.transport")
 
-MAX_MESSAGE_BYTES = 262144
-MAX_CHANNELS = 16
-MAX_OPEN_BYTES = 1024
-MAX_CHUNKS_AHEAD = 2048
-MAX_CHUNKS_HELD = 4096
-TSN_MASK = 0xFFFFFFFF
+LOCAL_PORT = 5000
+"""The SCTP port of this end, which the server's session descriptions name."""
 
+MAX_MESSAGE_BYTES = 262144
+"""Bytes of the largest message, which the server's session descriptions name."""
+
+MAX_CHANNELS = 16
+"""Data channels of one association, either side's; LiveKit's clients use three."""
+
+MAX_OPEN_BYTES = 1024
+"""Bytes of the largest request to open a channel, which holds its label."""
+
+MAX_CHUNKS_AHEAD = 2048
+"""How far the number of a chunk may be ahead of those that came in order."""
+
+MAX_CHUNKS_HELD = 4096
+"""Chunks that may wait for the rest of their message; a peer that sends more is cut off."""
+
+TSN_MASK = 0xFFFFFFFF
+"""Chunks have numbers of 32 bits, which start over at 0 (RFC 9260, section 1.6)."""
+
+# Payload protocol identifiers of data channels (RFC 8831, section 8).
 CONTROL_PROTOCOL = 50
+"""Identifier of the messages that open a channel."""
+
 EMPTY_PROTOCOLS = frozenset({56, 57})
+"""Identifiers of empty messages, text and binary, which carry one byte to be ignored."""
+
 MESSAGE_PROTOCOLS = frozenset({51, 53}) | EMPTY_PROTOCOLS
+"""Identifiers of all messages, text and binary."""
+
 CHANNEL_OPEN = 3
+"""First byte of a request to open a channel (RFC 8832, section 8.2.1)."""
 
 NAMES = (
     "_data_channel_queue",
@@ -116,7 +139,7 @@ class Association(RTCSctpTransport):
         on_ended: Callable[[str], None],
         role: str = "server",
     ) -> None:
-        super().__init__(cast("RTCDtlsTransport", _Carrier(send, role)), 5000)
+        super().__init__(cast("RTCDtlsTransport", _Carrier(send, role)), LOCAL_PORT)
         missing = missing_names(self)
         if missing:
             raise ServerError(

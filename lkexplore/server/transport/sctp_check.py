@@ -14,24 +14,57 @@ import struct
 from collections.abc import Container
 from typing import NamedTuple
 
-DATA, INIT, INIT_ACK, SACK, HEARTBEAT, HEARTBEAT_ACK, ABORT, SHUTDOWN = range(8)
-ERROR, COOKIE_ECHO = 9, 10
-RECONFIG, FORWARD_TSN = 130, 192
+# Chunk types (RFC 9260, section 3.2; RE-CONFIG: RFC 6525, section 3.1; FORWARD TSN: RFC 3758,
+# section 3.2).
+DATA = 0
+INIT = 1
+INIT_ACK = 2
+SACK = 3
+HEARTBEAT = 4
+HEARTBEAT_ACK = 5
+ABORT = 6
+SHUTDOWN = 7
+ERROR = 9
+RECONFIG = 130
+FORWARD_TSN = 192
 
+# Sizes in bytes (RFC 9260, sections 3.1 to 3.3); those of chunks do not count the chunk's header.
 PACKET_HEADER_BYTES = 12
 CHUNK_HEADER_BYTES = 4
 DATA_HEADER_BYTES = 12
 INIT_HEADER_BYTES = 16
 SACK_HEADER_BYTES = 12
+
 MAX_CHUNKS = 64
+"""Chunks in one packet; a packet of any usual size holds far fewer."""
+
 MAX_STREAM_ID = 1023
+"""The highest number of a stream; it bounds what a peer can make aiortc remember."""
+
 MAX_STREAMS = 64
+"""Streams that may have a state at a time, and streams that one FORWARD TSN may name."""
+
 SPARE_ACKNOWLEDGED = 64
+"""Chunks by which a SACK's ranges may exceed those under way, since it may be an old one."""
 
 ONCE = frozenset({INIT, INIT_ACK, SACK, ABORT, SHUTDOWN, RECONFIG, FORWARD_TSN})
+"""Chunks of which a packet may hold one of each type."""
+
 NEEDS_INIT = frozenset({DATA, SACK, SHUTDOWN, RECONFIG, FORWARD_TSN})
-WITH_PARAMETERS = {INIT: 16, INIT_ACK: 16, HEARTBEAT: 0, HEARTBEAT_ACK: 0, ABORT: 0, ERROR: 0}
+"""Chunks that make sense only after the peer's INIT or INIT ACK."""
+
+WITH_PARAMETERS = {
+    INIT: INIT_HEADER_BYTES,
+    INIT_ACK: INIT_HEADER_BYTES,
+    HEARTBEAT: 0,
+    HEARTBEAT_ACK: 0,
+    ABORT: 0,
+    ERROR: 0,
+}
+"""Chunks that end with parameters, and the bytes before the first parameter."""
+
 RECONFIG_SIZES = {13: 12, 16: 8, 17: 8}
+"""The least bytes of a RE-CONFIG parameter's value by its type (RFC 6525, section 4)."""
 
 
 class Situation(NamedTuple):
@@ -46,7 +79,9 @@ class Situation(NamedTuple):
     outstanding : int
         Number of chunks sent and not yet acknowledged as a whole.
     streams : container of int
-        Streams that already have a state. It must know its length.
+        Numbers of the streams that already have a state.
+    stream_count : int
+        Number of those streams.
     """
 
     initialized: bool
@@ -62,8 +97,9 @@ def find_problem(packet: bytes, situation: Situation) -> str | None:
     Parameters
     ----------
     packet : bytes
-        Any bytes that came out of the DTLS session.
+        The packet, any bytes that came out of the DTLS session.
     situation : Situation
+        The state of the association before the packet.
 
     Returns
     -------

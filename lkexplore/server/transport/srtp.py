@@ -13,8 +13,13 @@ import pylibsrtp
 from pylibsrtp import Policy, Session
 
 EXPORT_LABEL = b"EXTRACTOR-dtls_srtp"
+"""The label under which SRTP's keys are exported from a handshake (RFC 5764, section 4.2)."""
+
 REPLAY_WINDOW = 1024
+"""Packets behind the newest one that may still come in late; a packet is taken only once."""
+
 MAX_INBOUND_SSRCS = 1024
+"""Sources of one peer for which keys are kept; packets of further ones are refused."""
 
 
 class Profile(NamedTuple):
@@ -23,11 +28,11 @@ class Profile(NamedTuple):
     Attributes
     ----------
     name : bytes
-        As OpenSSL calls it.
+        The profile's name in OpenSSL.
     number : int
-        As libsrtp numbers it.
+        The profile's number in libsrtp.
     key_bytes, salt_bytes : int
-        Sizes of the master key and the master salt.
+        Sizes of the master key and the master salt in bytes.
     """
 
     name: bytes
@@ -58,7 +63,7 @@ PROFILES = tuple(
     )
     if _available(profile)
 )
-"""Profiles offered, preferred first."""
+"""SRTP protection profiles that are offered, preferred first."""
 
 
 class SrtpSession:
@@ -76,9 +81,10 @@ class SrtpSession:
     Attributes
     ----------
     protect, protect_rtcp : callable
-        bytes to bytes. They raise `pylibsrtp.Error`, or ValueError for a packet that is too long.
-        A packet number may be sent again only with the very same bytes: repeats are let through
-        for retransmission, and different bytes under one number would give away the key stream.
+        Functions that take and return a packet (bytes). They raise `pylibsrtp.Error`, or
+        ValueError for a packet that is too long. A packet number may be sent again only with
+        the very same bytes: repeats are let through for retransmission, and different bytes
+        under one number would give away the key stream.
 
     Notes
     -----
@@ -101,7 +107,7 @@ class SrtpSession:
         Parameters
         ----------
         packet : bytes
-            Any bytes from the network.
+            The packet, any bytes from the network.
 
         Returns
         -------

@@ -15,19 +15,33 @@ import zlib
 from typing import NamedTuple
 
 COOKIE = 0x2112A442
+"""The number in the header of every STUN message (RFC 8489, section 5)."""
+
+# Message types (RFC 8489, section 5).
 BINDING_REQUEST = 0x0001
 BINDING_SUCCESS = 0x0101
 
+# Attribute types (RFC 8489, section 18.3; USE-CANDIDATE: RFC 8445, section 16.1).
 USERNAME = 0x0006
 MESSAGE_INTEGRITY = 0x0008
 XOR_MAPPED_ADDRESS = 0x0020
 USE_CANDIDATE = 0x0025
 FINGERPRINT = 0x8028
 
+HIGHEST_TYPE = 0x3FFF
+"""The highest message type: the first two bits of a STUN message are 0 (RFC 8489, section 5)."""
+
 HEADER_BYTES = 20
+"""Bytes of a message before its attributes (RFC 8489, section 5)."""
+
 INTEGRITY_BYTES = 24
+"""Bytes of a MESSAGE-INTEGRITY attribute: 4 of header, 20 of HMAC-SHA1 (section 14.5)."""
+
 FINGERPRINT_BYTES = 8
+"""Bytes of a FINGERPRINT attribute: 4 of header, 4 of CRC-32 (section 14.7)."""
+
 FINGERPRINT_XOR = 0x5354554E
+"""The number with which the CRC-32 of a FINGERPRINT is combined: "STUN" in ASCII (section 14.7)."""
 
 
 class Message(NamedTuple):
@@ -40,7 +54,7 @@ class Message(NamedTuple):
     type : int
         Message type, for example `BINDING_REQUEST`.
     transaction_id : bytes
-        12 bytes.
+        The 12 bytes that an answer repeats.
     attributes : dict of int to bytes
         First value of every attribute that MESSAGE-INTEGRITY can protect, without padding.
     integrity_at : int
@@ -105,7 +119,7 @@ def parse(data: bytes) -> Message | None:
     if len(data) < HEADER_BYTES:
         return None
     kind, length, cookie = struct.unpack_from("!HHI", data)
-    if cookie != COOKIE or kind > 0x3FFF or length % 4 or length + HEADER_BYTES != len(data):
+    if cookie != COOKIE or kind > HIGHEST_TYPE or length % 4 or length + HEADER_BYTES != len(data):
         return None
     attributes: dict[int, bytes] = {}
     integrity_at = -1
@@ -178,5 +192,7 @@ def _xor_mapped_address(host: str, port: int, transaction_id: bytes) -> bytes:
     mask = struct.pack("!I", COOKIE) + transaction_id
     packed = bytes(a ^ b for a, b in zip(address.packed, mask, strict=False))
     family = 1 if address.version == 4 else 2
-    head = struct.pack("!HHBBH", XOR_MAPPED_ADDRESS, 4 + len(packed), 0, family, port ^ 0x2112)
+    head = struct.pack(
+        "!HHBBH", XOR_MAPPED_ADDRESS, 4 + len(packed), 0, family, port ^ (COOKIE >> 16)
+    )
     return head + packed

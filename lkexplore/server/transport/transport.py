@@ -7,26 +7,46 @@ import secrets
 import string
 import time
 from collections.abc import Callable, Iterable
-from typing import Literal
+from typing import Literal, Protocol
 
 import pylibsrtp
 
-from lkexplore.server.transport.channels import DataChannels
-from lkexplore.server.transport.dtls import DtlsSession
-from lkexplore.server.transport.endpoint import Address, MediaLink
-from lkexplore.server.transport.mux import UdpMux
-from lkexplore.server.transport.srtp import SrtpSession
+from .channels import DataChannels
+from .dtls import DtlsSession
+from .mux import Address, UdpMux
+from .srtp import SrtpSession
 
 logger = logging.getLogger("lkexplore.server.transport")
 
 State = Literal["new", "connecting", "connected", "closed"]
 
 ICE_CHARACTERS = string.ascii_letters + string.digits
+"""Characters of the ICE credentials; all of them are allowed in SDP (RFC 8839, section 5.4)."""
+
 UFRAG_CHARACTERS = 8
+"""Characters of a user fragment; at least 4 are required (RFC 8839, section 5.4)."""
+
 PASSWORD_CHARACTERS = 24
+"""Characters of a password; at least 22 are required (RFC 8839, section 5.4)."""
+
 MAX_OLD_CREDENTIALS = 3
-FIRST_RTCP_TYPE, LAST_RTCP_TYPE = 192, 223
-SHORTEST_SRTP_BYTES, SHORTEST_SRTCP_BYTES = 12, 8
+"""User fragments of earlier ICE sessions that stay valid until one with the new ones begins."""
+
+RTCP_TYPES = range(192, 224)
+"""Second bytes by which an RTCP packet differs from an RTP packet (RFC 5761, section 4)."""
+
+SHORTEST_SRTP_BYTES = 12
+"""Bytes of an RTP header without anything optional (RFC 3550, section 5.1)."""
+
+SHORTEST_SRTCP_BYTES = 8
+"""Bytes of an RTCP header with the sender's stream identifier (RFC 3550, section 6.4)."""
+
+
+class MediaLink(Protocol):
+    """A stretch of the way on which media packets may be lost or delayed."""
+
+    def carry(self, packet: bytes, deliver: Callable[[bytes], None]) -> None:
+        """Hand a packet to `deliver`, at once, later or never."""
 
 
 class Transport:
@@ -37,7 +57,7 @@ class Transport:
     mux : UdpMux
         The shared socket, started.
     name : str
-        For the log.
+        The participant's identity and the role of the connection, for the log.
 
     Attributes
     ----------
@@ -52,11 +72,11 @@ class Transport:
     last_check : float
         `time.monotonic` of the last authenticated check, 0.0 before the first.
     remote_address : tuple or None
-        Where it sends: the address of the first check, then of the latest nomination.
+        The address it sends to: that of the first check, then of the latest nomination.
     remote_fingerprints : list of (str, str)
-        As set by `set_remote_fingerprints`.
+        Hash and value of each fingerprint given to `set_remote_fingerprints`.
     data : DataChannels or None
-        None until `start_data`.
+        The data channels; None until `start_data`.
     refused : int
         Packets that were not authentic, malformed, or could not be protected.
     on_connected : callable or None
@@ -158,7 +178,7 @@ class Transport:
         Returns
         -------
         DataChannels
-            Also in `data`. A second call gives the same ones.
+            The data channels, which are also in `data`. A second call gives the same ones.
 
         Raises
         ------
@@ -221,7 +241,7 @@ class Transport:
         Parameters
         ----------
         reason : str
-            One line for `on_closed` and the log.
+            The reason in one line, for `on_closed` and the log.
         """
         if self.state == "closed":
             return
@@ -268,7 +288,7 @@ class Transport:
         if srtp is None or len(packet) < SHORTEST_SRTCP_BYTES:
             self.refused += 1
             return
-        if FIRST_RTCP_TYPE <= packet[1] <= LAST_RTCP_TYPE:
+        if packet[1] in RTCP_TYPES:
             plain, callback = srtp.unprotect_rtcp(packet), self.on_rtcp
         elif len(packet) >= SHORTEST_SRTP_BYTES:
             plain, callback = srtp.unprotect(packet), self.on_rtp

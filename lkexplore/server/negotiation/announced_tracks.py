@@ -3,38 +3,79 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from livekit.protocol import models as m
 from livekit.protocol import rtc
 
+from ..config import Limits
 from ..ids import AUDIO_TRACK, VIDEO_TRACK, new_sid
-from ..negotiation import sdp
-from .codecs import MIME_TYPES, Codec
-from .forwarding import PublishedTrack
+from ..media.codecs import MIME_TYPES, Codec
+from ..media.forwarding import PublishedTrack
+from . import sdp
 
 if TYPE_CHECKING:
-    from ..participant import Participant
+    from ..media.uplink import Uplink
 
-_AUDIO, _VIDEO = m.TrackType.AUDIO, m.TrackType.VIDEO
+_AUDIO = m.TrackType.AUDIO
+"""The protocol's number for sound."""
+
+_VIDEO = m.TrackType.VIDEO
+"""The protocol's number for pictures."""
+
 _MIME_BY_NAME = {name.lower(): mime for name, mime in MIME_TYPES.items()}
+"""MIME type by the lower-case name under which a client asks for a codec."""
+
+_MAX_NAME = 256
+"""Characters of a track's name that are kept."""
+
+_MAX_LAYERS = 3
+"""Simulcast layers that a request may describe; the protocol has low, medium and high."""
+
+_MAX_CODECS = 4
+"""Codecs of one track that a request may name; further ones are left out."""
+
 _Response = rtc.RequestResponse
+
+
+class AnnouncingParticipant(Protocol):
+    """What a publisher's tracks ask of the participant that announces them."""
+
+    sid: str
+    uplink: Uplink
+
+    def send(self, **message: Any) -> None:
+        """Send one signalling message."""
+
+    def announce(self) -> None:
+        """Tell the room that something about the participant has changed."""
+
+    def may_publish(self, source: int) -> bool:
+        """Return whether tracks of this source may be published."""
 
 
 class Publisher:
     """The tracks a participant has announced and publishes.
 
     A track is pending from the client's AddTrack until an offer with it arrives.
+
+    Parameters
+    ----------
+    participant : AnnouncingParticipant
+        The participant that announces the tracks.
+    limits : Limits
+        Upper bounds for the number and the size of the tracks.
     """
 
-    def __init__(self, participant: Participant) -> None:
-        self._participant = participant
+    def __init__(self, participant: AnnouncingParticipant, limits: Limits) -> None:
+        self._participant, self._limits = participant, limits
         self._pending: dict[str, m.TrackInfo] = {}
-        # By media section: what was published there, which may go on after it was forbidden.
+        # By media section: the id of the track published there. A client may go on offering it
+        # after it was forbidden; then no other track takes its place.
         self._claimed: dict[str, str] = {}
 
     def add_track(self, request: rtc.AddTrackRequest) -> None:
-        """Announce a track, or answer why not."""
+        """Announce a track, or answer why it is refused."""
         reason = self._refusal(request)
         if reason is not None:
             response = _Response(reason=reason, add_track=request)
@@ -54,7 +95,7 @@ class Publisher:
             return _Response.UNSUPPORTED_TYPE
         if request.sid:
             return _Response.NOT_FOUND
-        limits = self._participant.room.config.limits
+        limits = self._limits
         number = len(self._pending) + len(self._participant.uplink.tracks)
         if (
             number >= limits.tracks_per_participant
@@ -70,14 +111,14 @@ class Publisher:
         info = m.TrackInfo(
             sid=new_sid(AUDIO_TRACK if audio else VIDEO_TRACK, 10),
             type=request.type,
-            name=request.name[:256],
+            name=request.name[:_MAX_NAME],
             muted=request.muted,
             width=request.width,
             height=request.height,
             simulcast=len(request.layers) > 1,
             disable_dtx=request.disable_dtx,
             source=request.source,
-            layers=request.layers[:3],
+            layers=request.layers[:_MAX_LAYERS],
             stereo=stereo,
             disable_red=request.disable_red,
             encryption=request.encryption,
@@ -86,12 +127,12 @@ class Publisher:
             packet_trailer_features=request.packet_trailer_features,
         )
         default = "audio/opus" if audio else "video/vp8"
-        for wanted in request.simulcast_codecs[:4]:
+        for wanted in request.simulcast_codecs[:_MAX_CODECS]:
             name = wanted.codec.lower().rpartition("/")[2]
             info.codecs.add(
                 mime_type=_MIME_BY_NAME.get(name, default),
                 cid=wanted.cid,
-                layers=(wanted.layers or request.layers)[:3],
+                layers=(wanted.layers or request.layers)[:_MAX_LAYERS],
             )
         if info.codecs or audio:
             info.mime_type = info.codecs[0].mime_type if info.codecs else default
@@ -111,13 +152,13 @@ class Publisher:
         participant = self._participant
         return PublishedTrack(
             info,
-            participant.publisher_transport,
+            participant.uplink.transport,
             participant.sid,
             kind=section.kind,
             mid=section.mid,
             payload_type=payload_type,
             codec=codec,
-            rids=section.send_rids()[: participant.room.config.limits.layers_per_track],
+            rids=section.send_rids()[: self._limits.layers_per_track],
             level_extension=section.extension_id(sdp.LEVEL_URI),
         )
 
@@ -134,7 +175,7 @@ class Publisher:
         return info
 
     def infos(self, track_sid: str) -> Iterator[m.TrackInfo]:
-        """Yield what is known of a track, pending or published."""
+        """Yield the descriptions of a track, pending or published."""
         track = self._participant.uplink.tracks.get(track_sid)
         if track is not None:
             yield track.info
@@ -154,7 +195,7 @@ class Publisher:
         return bool(infos)
 
     def update_audio(self, request: rtc.UpdateLocalAudioTrack) -> None:
-        """Change what is said of an audio track."""
+        """Change the announced features of an audio track."""
         infos = list(self.infos(request.track_sid))
         for info in infos:
             del info.audio_features[:]

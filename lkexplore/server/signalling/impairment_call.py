@@ -1,32 +1,38 @@
 """The call that changes a room's network: ``POST /lkexplore/impairment``, in JSON.
 
 The body names the ``room``, and may name an ``identity``, a ``direction`` (``"both"``, ``"up"``
-or ``"down"``) and the values of an `Impairment`; values left out are those of a link that
-nothing is wrong with. The answer is ``{"links": [...]}``, or ``{"error": "..."}`` with status
+or ``"down"``) and the values of an `Impairment`; values left out are those of a link with
+which nothing is wrong. The answer is ``{"links": [...]}``, or ``{"error": "..."}`` with status
 400, 401, 403 or 404. The token must grant the administration of the room.
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from aiohttp import web
 
 from lkexplore.errors import ImpairmentError
 
-from .impaired_link import DIRECTIONS
-from .impairment import Impairment
-from .room_links import describe
-
-if TYPE_CHECKING:
-    from ..server import Server
+from ..network.impaired_link import DIRECTIONS
+from ..network.impairment import Impairment
+from ..network.room_links import describe
+from ..room import Room
+from .tokens import Grants
 
 PATH = "/lkexplore/impairment"
+"""Path of the call on the server's HTTP port."""
 
 _VALUES = ("loss", "delay_ms", "jitter_ms", "rate_kbps")
+"""Fields of the body that are values of an `Impairment`."""
+
 _FIELDS = ("room", "identity", "direction", *_VALUES)
+"""All fields that the body may have; a body with any other is refused."""
+
 _WAYS = {"both": DIRECTIONS, "up": DIRECTIONS[:1], "down": DIRECTIONS[1:]}
+"""Directions of a link by the word that the field ``direction`` gives."""
 
 
 class _Declined(Exception):
@@ -38,15 +44,25 @@ class _Declined(Exception):
 
 
 class ImpairmentService:
-    """Answers the requests to make the links of a room worse, or well again."""
+    """Answers the requests to make the links of a room worse, or well again.
 
-    def __init__(self, server: Server) -> None:
-        self._server = server
+    Parameters
+    ----------
+    rooms : Mapping[str, Room]
+        The server's rooms by their names.
+    grants : callable
+        Returns the grants of a request's token, None without one, or raises `Refused`.
+    """
+
+    def __init__(
+        self, rooms: Mapping[str, Room], grants: Callable[[web.Request], Grants | None]
+    ) -> None:
+        self._rooms, self._grants = rooms, grants
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer one HTTP request."""
         # Raises `Refused` for a token that is not valid, as for every other request.
-        grants = self._server.admission.grants(request)
+        grants = self._grants(request)
         try:
             fields = _decode(await request.read())
             name = _text(fields, "room")
@@ -66,7 +82,7 @@ class ImpairmentService:
             wanted = Impairment(**{key: fields[key] for key in _VALUES if key in fields})
         except ImpairmentError as error:
             raise _Declined(400, str(error)) from error
-        room = self._server.rooms.get(name)
+        room = self._rooms.get(name)
         if room is None:
             raise _Declined(404, "there is no such room")
         if identity is not None and identity not in room.participants:

@@ -1,0 +1,151 @@
+"""Runs tests side by side, as many as the machine carries, each with its share of it.
+
+Most tests of rooms wait for sound, which takes its time, and leave the machine idle; others compute,
+and what measures time wants the machine for itself. So each test takes its share of a whole before it
+begins, across the processes of pytest-xdist, and gives it back at its end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+SHARES = 20
+"""Into how many parts the machine is divided."""
+
+WAITING, COMPUTING, BROWSING, ALONE = 3, 8, 8, SHARES
+"""Parts that a test takes which waits in real time, computes, runs a browser, or measures time."""
+
+PROCESSES_PER_CORE = 3
+"""How many tests may run at once for each core; most of them wait."""
+
+LOOK_SECONDS = 0.01
+"""Seconds between two looks whether a part is free."""
+
+REAL_TIME = frozenset(
+    ("server", "target", "kernel", "browser", "lab", "clients", "besieged", "notebook")
+)
+"""Fixtures of tests that take the time that sound, servers, kernels or browsers take."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "realtime: waits for sound, a server, a kernel or a browser")
+    config.addinivalue_line("markers", "alone: measures time, and has the machine for itself")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return how many processes run tests; 0 for a few that are named."""
+    named = any("::" in argument or argument.endswith(".py") for argument in config.args)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return 0 if named else PROCESSES_PER_CORE * (cores or 1)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what is real time, keep browsers in one process, and mix what waits and what computes."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if fixtures & REAL_TIME:
+            item.add_marker(pytest.mark.realtime)
+        if group := _group(item):
+            item.add_marker(pytest.mark.xdist_group(group))
+    items[:] = _mixed(items)
+
+
+def _group(item: pytest.Item) -> str:
+    """Return whose process a test shares: that of the tests which need the same costly fixture."""
+    if _is_browser(item):
+        return "browser"
+    found = getattr(item, "_fixtureinfo", None)
+    shared = sorted(
+        name
+        for name, definitions in (found.name2fixturedefs if found else {}).items()
+        if definitions[-1].scope in ("module", "class")
+    )
+    return "-".join([item.nodeid.split("::")[0], *shared]) if shared else ""
+
+
+def _mixed(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Return browsers first, for they take longest, then all else evenly, and at last what is alone."""
+    kinds: dict[int, list[pytest.Item]] = {}
+    for item in items:
+        kinds.setdefault(_parts(item), []).append(item)
+    first = [item for item in items if _is_browser(item)]
+    last = [item for item in items if _parts(item) == ALONE and not _is_browser(item)]
+    between = [
+        (place / len(same), item)
+        for same in kinds.values()
+        for place, item in enumerate(same)
+        if _parts(item) != ALONE and not _is_browser(item)
+    ]
+    between.sort(key=lambda found: found[0])
+    return [*first, *(item for _, item in between), *last]
+
+
+def _is_browser(item: pytest.Item) -> bool:
+    return "browser" in getattr(item, "fixturenames", ())
+
+
+def _parts(item: pytest.Item) -> int:
+    if item.get_closest_marker("alone"):
+        return ALONE
+    if _is_browser(item):
+        return BROWSING
+    return WAITING if item.get_closest_marker("realtime") else COMPUTING
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Run a test once its parts of the machine are free; its time limit begins then."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    if run is None:
+        return (yield)
+    with _taken(_folder(run), _parts(item)):
+        return (yield)
+
+
+def _folder(run: str) -> Path:
+    folder = Path(tempfile.gettempdir()) / f"side-by-side-{run}"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@contextlib.contextmanager
+def _taken(folder: Path, parts: int) -> Iterator[None]:
+    """Hold so many parts; a process that is killed gives them back."""
+    with contextlib.ExitStack() as held:
+        with _locked(folder / "turn"):
+            # One at a time gathers parts, in order of arrival, so that nobody waits for ever.
+            found: set[int] = set()
+            while len(found) < parts:
+                for part in set(range(SHARES)) - found:
+                    if len(found) < parts and (file := _try_lock(folder / f"{part}")) is not None:
+                        held.enter_context(file)
+                        found.add(part)
+                if len(found) < parts:
+                    time.sleep(LOOK_SECONDS)
+        yield
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _try_lock(path: Path) -> IO[str] | None:
+    file = path.open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return None
+    return file
