@@ -22,7 +22,7 @@ from livekit.rtc._proto.stats_pb2 import RtcStats
 from ..sdk.participants import kind_of
 from ..sound.convert import WEBRTC_RATE
 
-__all__ = ["PACKET", "RESOLUTION", "STALLED", "Look", "OnLook", "Vitals", "watch"]
+__all__ = ["PACKET", "RESOLUTION", "STALLED", "Look", "OnLook", "TrackStatistics", "watch"]
 
 WATCHFUL = 0.2
 RESOLUTION = 0.4
@@ -106,7 +106,7 @@ class _Counters:
     decoding: float
 
 
-class Vitals:
+class TrackStatistics:
     """Looks at a track's statistics, again and again, for all who want to know.
 
     Parameters
@@ -210,9 +210,9 @@ class Vitals:
 
 
 @contextlib.asynccontextmanager
-async def watch(track: rtc.Track) -> AsyncIterator[Vitals]:
+async def watch(track: rtc.Track) -> AsyncIterator[TrackStatistics]:
     """Look at a track's statistics until left."""
-    vitals = Vitals(track)
+    vitals = TrackStatistics(track)
     vitals.listeners = (lambda _: None,)
     try:
         yield vitals

@@ -12,12 +12,12 @@ from livekit import rtc
 from livekit.protocol.models import AudioTrackFeature
 from numpy.typing import NDArray
 
-from ..capture.audio.stream import FRAME_MS, Feed, listen
+from ..capture.audio.stream import FRAME_MS, SharedStream, listen
 from ..capture.following import ALWAYS, Follower, describe
 from ..filters import Filter, as_filter
 from ..filters.engine.fade import fade_in
 from ..filters.engine.swap import Swap
-from ..publishing.outgoing_audio import Outlet, open_outlet
+from ..publishing.outgoing_audio import OutgoingAudio, open_outgoing_audio
 from ..sdk.find_track import find_track
 from ..sdk.joined_room import JoinedRoom
 from ..sdk.media_loop import MediaUse, media_loop, on_media_loop
@@ -79,7 +79,7 @@ async def live(
     # It tells of browsers only: for all others it is heard, see Live.
     channels = 2 if int(AudioTrackFeature.TF_STEREO) in map(int, features) else 1
     title = name or f"{view.identity or view.name} (filtered)"
-    outlet = await open_outlet(room, title, channels=channels, queue_ms=0, timeout=timeout)
+    outlet = await open_outgoing_audio(room, title, channels=channels, queue_ms=0, timeout=timeout)
     follower = Follower(room.rtc, view, timeout, ALWAYS, switches=True)
     made = Live(room, outlet, chosen, channels, follower)
     made.follow(track)
@@ -120,7 +120,12 @@ class Live:
     """
 
     def __init__(
-        self, room: JoinedRoom, outlet: Outlet, filter: Swap, channels: int, follower: Follower
+        self,
+        room: JoinedRoom,
+        outlet: OutgoingAudio,
+        filter: Swap,
+        channels: int,
+        follower: Follower,
     ) -> None:
         self.publication = outlet.publication
         self.name, self.channels = self.publication.name, channels
@@ -130,7 +135,7 @@ class Live:
         self._held: deque[float] = deque(maxlen=AVERAGED_BLOCKS)
         self._last = np.zeros((channels, 1), np.float32)
         self._fresh, self._sent_until = True, 0.0
-        self._feed: Feed | None = None
+        self._feed: SharedStream | None = None
         self._failure = ""
         self._ended: Reason | None = None
         self._ending = False

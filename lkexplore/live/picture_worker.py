@@ -21,7 +21,7 @@ from ..capture.video.receiver import SMALLEST
 from ..errors import FilterError, LkExploreError
 from ..publishing.outgoing_video import as_frame, as_picture
 
-__all__ = ["Made", "PictureFilter", "Worker"]
+__all__ = ["Made", "PictureFilter", "PictureWorker"]
 
 PictureFilter: TypeAlias = Callable[[Image], Image]
 """Takes and returns a picture: uint8 of shape (h, w, 3), red, green, blue."""
@@ -49,7 +49,7 @@ class Made:
 _Job: TypeAlias = "tuple[Picture, concurrent.futures.Future[Made]]"
 
 
-class Worker:
+class PictureWorker:
     """Calls one function on one thread, a picture at a time.
 
     The thread begins with the first picture. It is none that Python waits for at its end: a

@@ -14,15 +14,15 @@ from livekit import rtc
 
 from ..capture.following import ALWAYS, describe
 from ..capture.video.picture import Picture, yuv_of
-from ..capture.video.receiver import Watch
+from ..capture.video.receiver import VideoReceiver
 from ..errors import LkExploreError, TrackNotFound
-from ..publishing.outgoing_video import VideoOutlet, open_video_outlet
+from ..publishing.outgoing_video import OutgoingVideo, open_outgoing_video
 from ..sdk.find_track import find_track
 from ..sdk.joined_room import JoinedRoom
 from ..sdk.media_loop import on_media_loop
 from ..sdk.participants import Source, Track
 from ..sound.reasons import Reason
-from .picture_worker import PictureFilter, Worker
+from .picture_worker import PictureFilter, PictureWorker
 from .state import State, tell_end, words_of
 from .stats import LiveStats
 
@@ -55,7 +55,7 @@ async def live_video(
     timeout: float = 10.0,
 ) -> LiveVideo:
     """Send a live track's pictures through a function; see `Room.live_video`."""
-    worker = Worker(filter)
+    worker = PictureWorker(filter)
     if not (0 <= timeout < math.inf):
         raise LkExploreError(f"timeout must be 0 or more seconds, not {timeout!r}")
     track, view = await find_track(room.rtc, source, "video", timeout)
@@ -66,7 +66,7 @@ async def live_video(
             raise TrackNotFound(f"{describe(view)} {watch.why.words} before it showed a picture")
         title = name or f"{view.identity or view.name} (filtered)"
         size = _full_size(view, first)
-        outlet = await open_video_outlet(room, title, size=size, fps=MOST_FPS, timeout=timeout)
+        outlet = await open_outgoing_video(room, title, size=size, fps=MOST_FPS, timeout=timeout)
     except BaseException:
         await watch.close()
         raise
@@ -75,7 +75,7 @@ async def live_video(
     return made
 
 
-class _Newest(Watch):
+class _Newest(VideoReceiver):
     """Keeps the newest picture only, and knows when it came.
 
     Attributes
@@ -124,7 +124,7 @@ class LiveVideo:
     """
 
     def __init__(
-        self, room: JoinedRoom, watch: _Newest, outlet: VideoOutlet, worker: Worker
+        self, room: JoinedRoom, watch: _Newest, outlet: OutgoingVideo, worker: PictureWorker
     ) -> None:
         self.publication = outlet.publication
         self.name = self.publication.name
@@ -144,7 +144,7 @@ class LiveVideo:
 
     @filter.setter
     def filter(self, filter: PictureFilter) -> None:
-        before, self._worker = self._worker, Worker(filter)
+        before, self._worker = self._worker, PictureWorker(filter)
         before.end()
 
     @property
@@ -243,7 +243,7 @@ class LiveVideo:
         self._outlet.show(frame)
         self._held.append(time.monotonic() - came)
 
-    async def _made(self, worker: Worker, picture: Picture) -> rtc.VideoFrame | None:
+    async def _made(self, worker: PictureWorker, picture: Picture) -> rtc.VideoFrame | None:
         """Return what a function makes of a picture; None if it fails or is wanted no more."""
         job = worker.begin(picture)
         deadline = time.monotonic() + PATIENCE
@@ -262,7 +262,7 @@ class LiveVideo:
             self._give_up(worker, made.error)
         return made.frame
 
-    def _give_up(self, worker: Worker, why: str) -> None:
+    def _give_up(self, worker: PictureWorker, why: str) -> None:
         worker.error = why
         _log.error(
             "the live filter %s is passed by, the pictures go on without it: %s\n"

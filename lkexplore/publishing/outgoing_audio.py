@@ -17,7 +17,7 @@ from ..sdk.joined_room import JoinedRoom
 from ..sdk.media_loop import finish_within, on_loop
 from ..sound.convert import INT16_SCALE, WEBRTC_RATE
 
-__all__ = ["Outlet", "open_outlet", "withdraw"]
+__all__ = ["OutgoingAudio", "open_outgoing_audio", "withdraw"]
 
 
 BITRATE = {1: 256_000, 2: 510_000}
@@ -35,8 +35,8 @@ STATS_TIMEOUT = 1.0
 _log = logging.getLogger("lkexplore")
 
 
-class Outlet:
-    """A published audio track that takes blocks; made by `open_outlet`.
+class OutgoingAudio:
+    """A published audio track that takes blocks; made by `open_outgoing_audio`.
 
     Attributes
     ----------
@@ -146,7 +146,7 @@ class Outlet:
             await self._source.aclose()
 
 
-async def open_outlet(
+async def open_outgoing_audio(
     room: JoinedRoom,
     name: str,
     *,
@@ -154,7 +154,7 @@ async def open_outlet(
     queue_ms: int,
     timeout: float,
     microphone: bool = False,
-) -> Outlet:
+) -> OutgoingAudio:
     """Publish an audio track of ours. Must run on the media loop.
 
     Parameters
@@ -199,7 +199,7 @@ async def open_outlet(
         ) from None
     except PublishTrackError as error:
         raise LkExploreError(f"track {name!r} could not be published: {error.message}") from None
-    return Outlet(room, publication, source, await _is_sent_in_stereo(track))
+    return OutgoingAudio(room, publication, source, await _is_sent_in_stereo(track))
 
 
 async def withdraw(room: JoinedRoom, publication: rtc.LocalTrackPublication) -> None:

@@ -15,7 +15,7 @@ from ..sdk.joined_room import JoinedRoom
 from ..sdk.media_loop import finish_within, on_loop
 from .outgoing_audio import withdraw
 
-__all__ = ["VideoOutlet", "as_frame", "as_picture", "open_video_outlet"]
+__all__ = ["OutgoingVideo", "as_frame", "as_picture", "open_outgoing_video"]
 
 LARGEST = 8192 * 8192
 """Pixels."""
@@ -30,8 +30,8 @@ STOP_TIMEOUT = 5.0
 _log = logging.getLogger("lkexplore")
 
 
-class VideoOutlet:
-    """A published video track that takes pictures; made by `open_video_outlet`.
+class OutgoingVideo:
+    """A published video track that takes pictures; made by `open_outgoing_video`.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class VideoOutlet:
             await self._source.aclose()
 
 
-async def open_video_outlet(
+async def open_outgoing_video(
     room: JoinedRoom,
     name: str,
     *,
@@ -75,7 +75,7 @@ async def open_video_outlet(
     timeout: float,
     codec: str = "vp8",
     simulcast: bool = False,
-) -> VideoOutlet:
+) -> OutgoingVideo:
     """Publish a video track of ours, announced as a camera. Must run on the media loop.
 
     Parameters
@@ -124,7 +124,7 @@ async def open_video_outlet(
         ) from None
     except PublishTrackError as error:
         raise LkExploreError(f"track {name!r} could not be published: {error.message}") from None
-    return VideoOutlet(room, publication, source)
+    return OutgoingVideo(room, publication, source)
 
 
 def _check_permission(room: JoinedRoom) -> None:

@@ -21,7 +21,7 @@ from ..sdk.media_loop import MediaUse, on_loop, on_media_loop
 from ..sound.as_recording import as_recording
 from ..sound.convert import WEBRTC_RATE
 from ..sound.recording import Recording
-from .outgoing_audio import Outlet, open_outlet
+from .outgoing_audio import OutgoingAudio, open_outgoing_audio
 
 __all__ = ["Playable", "Playback", "publish"]
 
@@ -164,7 +164,7 @@ async def _start(
     microphone: bool,
     timeout: float,
 ) -> Playback:
-    outlet = await open_outlet(
+    outlet = await open_outgoing_audio(
         room,
         name,
         channels=samples.shape[1],
@@ -195,7 +195,7 @@ class Playback:
     """
 
     def __init__(
-        self, room: JoinedRoom, outlet: Outlet, samples: NDArray[np.int16], loop: bool
+        self, room: JoinedRoom, outlet: OutgoingAudio, samples: NDArray[np.int16], loop: bool
     ) -> None:
         self.name = outlet.publication.name
         self.duration = len(samples) / WEBRTC_RATE

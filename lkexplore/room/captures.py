@@ -20,13 +20,13 @@ from ..sound.recording import Recording
 if TYPE_CHECKING:
     from ..capture.video import VideoFrames
 
-__all__ = ["Captures"]
+__all__ = ["RoomCaptures"]
 
 SETTLING = 4.5
 """Seconds that the jitter buffer of a new track may take to settle."""
 
 
-class Captures(JoinedRoom):
+class RoomCaptures(JoinedRoom):
     """The part of a `Room` that records."""
 
     _memory: Memory

@@ -14,8 +14,8 @@ from ..capture.audio.last_minute import Memory
 from ..sdk.find_track import everyone, find_track
 from ..sdk.media_loop import MediaUse, close_at_exit, on_loop, on_media_loop
 from ..sdk.participants import Kind, Participant, Source, Track, participant_view
-from .captures import Captures
-from .video_captures import Films
+from .captures import RoomCaptures
+from .video_captures import RoomVideo
 
 if TYPE_CHECKING:
     from ..filters import Filter
@@ -31,7 +31,7 @@ LEAVE_TIMEOUT = 5.0
 _find = on_media_loop(find_track)
 
 
-class Room(Captures, Films):
+class Room(RoomCaptures, RoomVideo):
     """A room that we are in: record from it, publish into it, see who is here.
 
     `connect` makes one. ``Room(rtc_room)`` puts the same methods around a connected room of the

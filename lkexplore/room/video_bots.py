@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from ..capture.video.picture import Image
 from ..errors import LkExploreError
-from ..publishing.outgoing_video import VideoOutlet, as_frame, as_picture, open_video_outlet
+from ..publishing.outgoing_video import OutgoingVideo, as_frame, as_picture, open_outgoing_video
 from ..publishing.publish import Playable, Playback, publish
 from ..sdk.media_loop import MediaUse, on_media_loop
 from .connect import connect
@@ -183,7 +183,7 @@ class VideoBot:
     """
 
     publication: rtc.LocalTrackPublication
-    _outlet: VideoOutlet
+    _outlet: OutgoingVideo
 
     def __init__(
         self, room: Room, frames: Iterator[Image], fps: float, sound: Playable | None
@@ -203,7 +203,7 @@ class VideoBot:
         self, size: tuple[int, int], name: str, codec: str, simulcast: bool, timeout: float
     ) -> None:
         """Publish the tracks and begin to show pictures."""
-        self._outlet = await open_video_outlet(
+        self._outlet = await open_outgoing_video(
             self.room,
             name,
             size=size,
@@ -249,7 +249,7 @@ class VideoBot:
             self._task.cancel()
             await asyncio.wait([self._task], timeout=STOP_TIMEOUT)
 
-    async def _show(self, outlet: VideoOutlet) -> None:
+    async def _show(self, outlet: OutgoingVideo) -> None:
         played = 0.0 if self.playback is None else self.playback.position
         begin = time.monotonic() - played
         with MediaUse():

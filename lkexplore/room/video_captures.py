@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from ..live.picture_worker import PictureFilter
     from ..live.video import LiveVideo
 
-__all__ = ["Films"]
+__all__ = ["RoomVideo"]
 
 
-class Films(JoinedRoom):
+class RoomVideo(JoinedRoom):
     """The part of a `Room` that records and filters pictures."""
 
     async def capture_image(self, source: Source, *, timeout: float = 10.0) -> Image:

@@ -20,9 +20,9 @@ from .media.uplink import Uplink
 from .negotiation import DualNegotiator, SingleNegotiator, sdp
 from .negotiation.announced_tracks import Publisher
 from .network.impaired_link import Lines
+from .session import SignalSession, encode
 from .shared import Shared
-from .signalling.session import SignalSession, encode
-from .signalling.tokens import Grants
+from .tokens import Grants
 from .transport import PEER_CLOSED, Transport
 
 _State = m.ParticipantInfo.State

@@ -18,8 +18,8 @@ from .media.active_speakers import ActiveSpeakers
 from .media.forwarding import PublishedTrack
 from .network.room_links import Network
 from .participant import Participant
+from .session import encode
 from .shared import Shared
-from .signalling.session import encode
 
 log = logging.getLogger("lkexplore.server")
 

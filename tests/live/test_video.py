@@ -26,7 +26,7 @@ from lkexplore.errors import (
     RoomClosed,
     TokenError,
 )
-from lkexplore.live.picture_worker import Worker
+from lkexplore.live.picture_worker import PictureWorker
 from lkexplore.live.video import _as_it_is
 from lkexplore.publishing.outgoing_video import as_frame
 from lkexplore.sdk.media_loop import on_media_loop
@@ -74,7 +74,7 @@ def threads():
 @on_media_loop
 async def media_tasks():
     names = [getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()]
-    return [name for name in names if name.startswith(("LiveVideo", "Watch"))]
+    return [name for name in names if name.startswith(("LiveVideo", "VideoReceiver"))]
 
 
 async def test_others_see_what_the_function_makes(join, show):
@@ -544,7 +544,7 @@ def to_leave(_rgb):
     ],
 )
 async def test_what_is_no_picture_is_told(wrong, said):
-    worker = Worker(wrong)
+    worker = PictureWorker(wrong)
     made = await worker.begin(a_picture())
     assert made.frame is None
     with pytest.raises(AssertionError, match=said):
@@ -558,7 +558,7 @@ async def test_what_is_no_picture_is_told(wrong, said):
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
 async def test_pictures_are_upright_filtered_or_not(turns):
     picture = a_picture(turns)
-    worker = Worker(lambda rgb: rgb)
+    worker = PictureWorker(lambda rgb: rgb)
     made = await worker.begin(picture)
     worker.end()
     for frame in (made.frame, _as_it_is(picture)):

@@ -1,8 +1,8 @@
 """Runs tests side by side, as many as the machine carries, each with its share of it.
 
-Most tests of rooms wait for sound, which takes its time, and leave the machine idle; others compute,
-and what measures time wants the machine for itself. So each test takes its share of a whole before it
-begins, across the processes of pytest-xdist, and gives it back at its end.
+Most tests of rooms wait for sound, which takes its time, and leave the machine idle; others
+compute, and what measures time wants the machine for itself. So each test takes its share of the
+machine before it begins, across the processes of pytest-xdist, and gives it back at its end.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what is real time, keep browsers in one process, and mix what waits and what computes."""
+    """Mark what is real time, group what shares a costly fixture, mix what waits and computes."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if fixtures & REAL_TIME:
@@ -73,7 +73,7 @@ def _group(item: pytest.Item) -> str:
 
 
 def _mixed(items: list[pytest.Item]) -> list[pytest.Item]:
-    """Return browsers first, for they take longest, then all else evenly, and at last what is alone."""
+    """Return browsers first, for they take longest, then all else evenly, at last what is alone."""
     kinds: dict[int, list[pytest.Item]] = {}
     for item in items:
         kinds.setdefault(_parts(item), []).append(item)

@@ -21,8 +21,8 @@ from ...sdk.media_loop import MediaUse, media_loop, on_media_loop
 from ...sdk.participants import Source
 from ...sound.convert import INT16_STEP, WEBRTC_RATE
 from .options import Options
-from .placement import Sink
-from .receiver import Listener
+from .placement import Placement
+from .receiver import AudioReceiver
 
 __all__ = ["DroppedWarning", "Frames", "capture_frames", "frames"]
 
@@ -38,7 +38,7 @@ class DroppedWarning(UserWarning):
     """Blocks of a live track were not fetched in time and had to be dropped."""
 
 
-class _Blocks(Sink):
+class _Blocks(Placement):
     """Cuts a track's sound into blocks, and keeps them until they are fetched."""
 
     def __init__(self, block: int, rate: int, channels: int) -> None:
@@ -97,7 +97,7 @@ class _Reader:
         try:
             track, view = await find_track(self.room, self.source, "audio", self.timeout)
             with MediaUse():
-                await Listener(self.room, view, sink, self.timeout, switches=True).run(track)
+                await AudioReceiver(self.room, view, sink, self.timeout, switches=True).run(track)
         finally:
             sink.news.set()
 

@@ -21,8 +21,8 @@ from ...sound.recording import Recording
 from ...sound.timing import clip
 from ..following import GRACE
 from ..statistics import Look
-from .placement import Sink
-from .receiver import Listener
+from .placement import Placement
+from .receiver import AudioReceiver
 
 __all__ = ["Memory", "Ring", "checked_memory"]
 
@@ -42,7 +42,7 @@ def checked_memory(seconds: float) -> float:
     return float(seconds)
 
 
-class Ring(Sink):
+class Ring(Placement):
     """The last seconds of one track: bounded, the oldest samples give way.
 
     Parameters
@@ -127,7 +127,7 @@ class Memory:
         self._loop = media_loop()
         self._rings: dict[str, Ring] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._listeners: dict[str, Listener] = {}
+        self._listeners: dict[str, AudioReceiver] = {}
         if seconds > 0:
             room.rtc.on("track_subscribed", self._on_subscribed)
             for participant in room.rtc.remote_participants.values():
@@ -159,11 +159,11 @@ class Memory:
         ring = self._rings[view.sid] = Ring(self.seconds, view)
         # What was heard before they left is of use only for as long as it is kept.
         patience = {Reason.UNPUBLISHED: math.inf, Reason.LEFT: max(self.seconds, GRACE)}
-        listener = Listener(self.room.rtc, view, ring, self.seconds, patience)
+        listener = AudioReceiver(self.room.rtc, view, ring, self.seconds, patience)
         self._listeners[view.sid] = listener
         self._tasks[view.sid] = self._loop.create_task(self._listen(listener, view.sid, track))
 
-    async def _listen(self, listener: Listener, sid: str, track: rtc.Track) -> None:
+    async def _listen(self, listener: AudioReceiver, sid: str, track: rtc.Track) -> None:
         # A track that never gives a sound leaves an empty ring, of which last() speaks.
         try:
             await listener.run(track)

@@ -18,9 +18,9 @@ from ..stream_clock import StreamClock
 from .activity import Activity
 from .backlog import Backlog
 from .marks import Marks
-from .stream import Feed
+from .stream import SharedStream
 
-__all__ = ["Sink"]
+__all__ = ["Placement"]
 
 DROPOUT = 0.04
 """Seconds by which a stream may lag behind its clock before samples must be missing."""
@@ -34,7 +34,7 @@ TOLERANCE = 0.006
 KEPT_LOOKS = 1 << 16
 
 
-class Sink(ABC):
+class Placement(ABC):
     """Takes a track's frames, puts them at their place in time, and marks what is missing.
 
     The first frames are held back until it is known when they came out and how long the jitter
@@ -142,7 +142,7 @@ class Sink(ABC):
 
     # What the listener tells
 
-    def add(self, frame: rtc.AudioFrame, feed: Feed) -> None:
+    def add(self, frame: rtc.AudioFrame, feed: SharedStream) -> None:
         """Append a frame of 48000 Hz."""
         samples = np.frombuffer(frame.data, np.int16)
         self.level = max(int(samples.max()), -int(samples.min())) / INT16_SCALE
@@ -156,7 +156,7 @@ class Sink(ABC):
         if self._ready(feed):
             self.place(feed)
 
-    def place(self, feed: Feed) -> None:
+    def place(self, feed: SharedStream) -> None:
         """Decide when the frames held back were sent, and let them go."""
         if self._placed or not self._held:
             return
@@ -272,7 +272,7 @@ class Sink(ABC):
         else:
             self.marks.end(Reason.MUTED, at - self.started)
 
-    def _ready(self, feed: Feed) -> bool:
+    def _ready(self, feed: SharedStream) -> bool:
         if self._held_count / WEBRTC_RATE >= self._patience:
             return True
         if feed.vitals is None or feed.vitals.latest is None:

@@ -15,10 +15,10 @@ from ...sound.reasons import Reason
 from ..following import Follower, describe
 from ..statistics import Look
 from .marks import LONGEST_PAUSE
-from .placement import Sink
-from .stream import Feed, listen
+from .placement import Placement
+from .stream import SharedStream, listen
 
-__all__ = ["Listener"]
+__all__ = ["AudioReceiver"]
 
 CALM = 0.5
 CLOSE = 0.04
@@ -39,7 +39,7 @@ BEHIND = 0.2
 _TOLD_LATE = (Reason.UNPUBLISHED, Reason.UNSUBSCRIBED, Reason.LEFT)
 
 
-class Listener:
+class AudioReceiver:
     """Puts a person's sound into a sink, over as many tracks as it takes.
 
     Parameters
@@ -48,7 +48,7 @@ class Listener:
         Where the track is; without it only its silence tells that it has ended.
     view : Track
         Which track.
-    sink : Sink
+    sink : Placement
         Where its sound goes.
     timeout : float
         Seconds to wait for its first frame, and for it to be there again once we are.
@@ -63,7 +63,7 @@ class Listener:
         self,
         room: rtc.Room | None,
         view: Track,
-        sink: Sink,
+        sink: Placement,
         timeout: float,
         patience: Mapping[Reason, float] | None = None,
         *,
@@ -72,7 +72,7 @@ class Listener:
         self.sink, self.timeout = sink, timeout
         self._follower = Follower(room, view, timeout, patience, switches=switches)
         self._error: Exception | None = None
-        self._feed: Feed | None = None
+        self._feed: SharedStream | None = None
         self._muted, self._muted_at = False, -math.inf
 
     @property

@@ -20,7 +20,7 @@ from ...sound.reasons import Reason
 from ...sound.recording import Recording
 from ..following import WHILE_THEY_ARE_HERE, describe
 from .options import Options
-from .receiver import Listener
+from .receiver import AudioReceiver
 from .take import Take
 
 __all__ = ["capture", "record"]
@@ -151,7 +151,7 @@ async def _capture(
     track, view = await find_track(room, source, "audio", options.timeout)
     take = Take(options.store(path), view, options.seconds, time.monotonic(), lead=False)
     patience = None if options.seconds is None else WHILE_THEY_ARE_HERE
-    listener = Listener(room, view, take, options.timeout, patience, switches=True)
+    listener = AudioReceiver(room, view, take, options.timeout, patience, switches=True)
     try:
         with MediaUse():
             reason = await listener.run(track)

@@ -26,7 +26,7 @@ from ..progress import show_progress
 from ..recordings import Key, Recordings, as_folder, file_name
 from ..statistics import watch
 from .options import Options
-from .receiver import Listener
+from .receiver import AudioReceiver
 from .take import Take
 
 __all__ = ["RecordingSession", "start_recording"]
@@ -43,7 +43,7 @@ Saved: TypeAlias = Recording | SavedRecording
 class _Part:
     """One track of a session: what follows it, and what is left of it in the end."""
 
-    def __init__(self, view: Track, take: Take, listener: Listener) -> None:
+    def __init__(self, view: Track, take: Take, listener: AudioReceiver) -> None:
         self.view, self.take, self.listener = view, take, listener
         self.task: asyncio.Task[None] | None = None
         self.recording: Saved | None = None
@@ -228,7 +228,7 @@ class RecordingSession(Awaitable[Recordings[Any]]):
             return
         take = Take(store, view, self._options.seconds, self.started, lead=True)
         patience = None if self._options.seconds is None else ALWAYS
-        listener = Listener(self._room, view, take, math.inf, patience)
+        listener = AudioReceiver(self._room, view, take, math.inf, patience)
         part = self._parts[key] = _Part(view, take, listener)
         part.task = self._loop.create_task(self._record(part))
 

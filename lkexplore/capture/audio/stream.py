@@ -11,10 +11,10 @@ from typing import Any, TypeAlias
 from livekit import rtc
 
 from ...sound.convert import WEBRTC_RATE
-from ..statistics import OnLook, Vitals
+from ..statistics import OnLook, TrackStatistics
 from ..stream_clock import StreamClock
 
-__all__ = ["FRAME_MS", "Feed", "OnFrame", "listen"]
+__all__ = ["FRAME_MS", "OnFrame", "SharedStream", "listen"]
 
 FRAME_MS = 20
 """Length of the SDK's frames: half the events of its default, and one Opus packet."""
@@ -56,7 +56,7 @@ class _Tap(rtc.FrameProcessor[rtc.AudioFrame]):
         self._open = False
 
 
-class Feed:
+class SharedStream:
     """One open stream of a track, its clock and its statistics.
 
     Parameters
@@ -70,13 +70,13 @@ class Feed:
 
     Attributes
     ----------
-    vitals : Vitals or None
+    vitals : TrackStatistics or None
         The statistics, once somebody wants them.
     """
 
     def __init__(self, track: rtc.Track, channels: int, frame_ms: int) -> None:
         self.track = track
-        self.vitals: Vitals | None = None
+        self.vitals: TrackStatistics | None = None
         self._tap = _Tap()
         self._stream = rtc.AudioStream(
             track,
@@ -107,7 +107,7 @@ class Feed:
         self._tap.listeners = (*self._tap.listeners, on_frame)
         if on_look is not None:
             if self.vitals is None:
-                self.vitals = Vitals(self.track)
+                self.vitals = TrackStatistics(self.track)
             self.vitals.listeners = (*self.vitals.listeners, on_look)
 
     def no_more_looks(self, on_look: OnLook) -> None:
@@ -130,7 +130,7 @@ class Feed:
 
 
 # Only the media loop touches it.
-_feeds: dict[tuple[int, int, int], Feed] = {}
+_feeds: dict[tuple[int, int, int], SharedStream] = {}
 
 
 @contextlib.asynccontextmanager
@@ -141,7 +141,7 @@ async def listen(
     on_look: OnLook | None = None,
     *,
     frame_ms: int = FRAME_MS,
-) -> AsyncIterator[Feed]:
+) -> AsyncIterator[SharedStream]:
     """Call `on_frame` with every frame of a track, on the media loop, until left.
 
     The stream is opened for the first and closed after the last who listens: each costs, what
@@ -162,13 +162,13 @@ async def listen(
 
     Yields
     ------
-    Feed
+    SharedStream
         The stream, shared with whoever else listens.
     """
     key = (id(track), channels, frame_ms)
     feed = _feeds.get(key)
     if feed is None:
-        feed = _feeds[key] = Feed(track, channels, frame_ms)
+        feed = _feeds[key] = SharedStream(track, channels, frame_ms)
     feed.add(on_frame, on_look)
     try:
         yield feed

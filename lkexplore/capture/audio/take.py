@@ -17,7 +17,7 @@ from ...sdk.participants import Track
 from ...sound.convert import INT16_STEP, WEBRTC_RATE
 from ...sound.reasons import Reason
 from ...sound.recording import Recording
-from .placement import Sink
+from .placement import Placement
 from .storage import Store
 
 __all__ = ["Take"]
@@ -26,7 +26,7 @@ DESCRIBE_EVERY = WEBRTC_RATE
 PIECE = WEBRTC_RATE
 
 
-class Take(Sink):
+class Take(Placement):
     """Gathers frames and silence up to a length, and becomes a recording.
 
     Parameters

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from ...sound.convert import WEBRTC_RATE
 from ...sound.reasons import Reason
 from ...sound.timing import Gap, clip
-from ..audio.placement import Sink
-from ..audio.receiver import Listener
-from ..audio.stream import Feed
+from ..audio.placement import Placement
+from ..audio.receiver import AudioReceiver
+from ..audio.stream import SharedStream
 from ..following import ALWAYS, of_anyone
 
-__all__ = ["SoundLine"]
+__all__ = ["FilmSound"]
 
 SETTLING = 0.5
 """Seconds of a stream that are heard before it is placed in time."""
@@ -33,7 +33,7 @@ CLOSE_TIMEOUT = 5.0
 PATIENCE = {**ALWAYS, Reason.NOT_THERE_YET: math.inf}
 
 
-class _Line(Sink):
+class _Line(Placement):
     """Keeps a track's sound until it is collected.
 
     Attributes
@@ -48,7 +48,7 @@ class _Line(Sink):
         self._pieces: deque[NDArray[np.int16]] = deque()
         self._start = self._end = 0
 
-    def add(self, frame: rtc.AudioFrame, feed: Feed) -> None:
+    def add(self, frame: rtc.AudioFrame, feed: SharedStream) -> None:
         """Append a frame of 48000 Hz."""
         super().add(frame, feed)
         if self.placed and feed.vitals is not None and not self.early:
@@ -84,7 +84,7 @@ class _Line(Sink):
             self._start += len(self._pieces.popleft())
 
 
-class SoundLine:
+class FilmSound:
     """Follows a participant's audio track, whenever there is one; lives on the media loop.
 
     Parameters
@@ -108,7 +108,7 @@ class SoundLine:
         self.channels, self.limit = channels, sys.maxsize
         self.silences: list[Gap] = []
         self._line = _Line(channels)
-        self._listener = Listener(
+        self._listener = AudioReceiver(
             room, of_anyone(identity, "audio"), self._line, math.inf, PATIENCE, switches=True
         )
         self._collected = 0

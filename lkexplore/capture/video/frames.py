@@ -17,7 +17,7 @@ from ...sdk.participants import Source
 from ...sound.reasons import Reason
 from ..following import describe
 from .picture import Image, VideoFrame, rgb_of
-from .receiver import Watch
+from .receiver import VideoReceiver
 
 __all__ = ["VideoFrames", "capture_image", "open_watch", "sdk_room"]
 
@@ -74,7 +74,7 @@ class VideoFrames:
             raise LkExploreError(f"buffer must be 1 to {LARGEST_BUFFER} pictures, not {buffer!r}")
         self._source, self._room = source, sdk_room(room)
         self._timeout, self._buffer = timeout, buffer
-        self._watch: Watch | None = None
+        self._watch: VideoReceiver | None = None
         self._closed = False
 
     @property
@@ -183,13 +183,13 @@ async def open_watch(
     timeout: float,
     keep: int,
     patience: Mapping[Reason, float] | None = None,
-) -> Watch:
+) -> VideoReceiver:
     """Find a video track and watch it (to be called on the media loop)."""
     if not (0 <= timeout < math.inf):
         raise LkExploreError(f"timeout must be 0 or more seconds, not {timeout!r}")
     track, view = await find_track(room, source, "video", timeout)
-    return Watch(room, view, track, timeout, keep, patience)
+    return VideoReceiver(room, view, track, timeout, keep, patience)
 
 
-def _stop(watch: Watch) -> None:
+def _stop(watch: VideoReceiver) -> None:
     media_loop().call_soon_threadsafe(watch.stop)

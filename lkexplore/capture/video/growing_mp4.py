@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...errors import FileError
 from ...sound.convert import WEBRTC_RATE
-from .muxer_file import Disk
+from .muxer_file import MuxerFile
 from .picture import Image
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Mp4File:
             "flush_packets": "1",
         }
         with self._failing():
-            self._disk = Disk(path)
+            self._disk = MuxerFile(path)
             self._container = av.open(self._disk, "w", format="mp4", options=options)
             self._video = self._add_video(size)
             self._audio: Any = None

@@ -6,10 +6,10 @@ import io
 import os
 from pathlib import Path
 
-__all__ = ["Disk"]
+__all__ = ["MuxerFile"]
 
 
-class Disk:
+class MuxerFile:
     """Gathers what is written until `flush`, and then writes it in one go.
 
     After a write that failed nothing is written any more, and the file ends with the last flush

@@ -19,11 +19,11 @@ from ...sdk.media_loop import MediaUse
 from ...sdk.participants import Track
 from ...sound.reasons import Reason
 from ..following import TICK, Follower, describe
-from ..statistics import Vitals, watch
+from ..statistics import TrackStatistics, watch
 from .picture import Picture
-from .stalled_track import StandStill, given_up, subscribe_again
+from .stalled_track import StalledTrack, given_up, subscribe_again
 
-__all__ = ["SMALLEST", "Watch"]
+__all__ = ["SMALLEST", "VideoReceiver"]
 
 POLL = 0.5
 """Seconds between two looks whether the track stands still."""
@@ -46,7 +46,7 @@ CLOSE_TIMEOUT = 2.0
 _log = logging.getLogger("lkexplore")
 
 
-class Watch:
+class VideoReceiver:
     """Newest-wins source of a person's pictures: of those that wait, at most `keep` are kept.
 
     Lives on the media loop. It goes on over as many tracks as it takes, see `Follower`; one that
@@ -93,8 +93,8 @@ class Watch:
         self._follower = Follower(room, view, timeout, patience, switches=True)
         self._cause: Reason | None = None
         self._stopping = False
-        self._vitals: Vitals | None = None
-        self._still = StandStill()
+        self._vitals: TrackStatistics | None = None
+        self._still = StalledTrack()
         self._offset: float | None = None
         self._blank: tuple[rtc.VideoFrameEvent, Reason | None] | None = None
         self._error: Exception | None = None

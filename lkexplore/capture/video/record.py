@@ -18,13 +18,13 @@ from ...sdk.media_loop import on_media_loop
 from ...sdk.participants import Participant, Source
 from ...sound.reasons import Reason
 from ..following import WHILE_THEY_ARE_HERE, describe
-from .film_sound import SoundLine
+from .film_sound import FilmSound
 from .frames import open_watch, sdk_room
 from .growing_mp4 import checked_path
-from .receiver import Watch
+from .receiver import VideoReceiver
 from .saved_video import SavedVideo
-from .storage import FileSink, MemorySink
-from .take import Filmed, film
+from .storage import VideoFileStore, VideoMemoryStore
+from .take import VideoTake, film
 from .video_recording import VideoRecording
 
 __all__ = ["record_av", "record_video"]
@@ -213,7 +213,7 @@ async def _to_memory(
     room: rtc.Room | None, source: Source, seconds: float | None, most: int, timeout: float
 ) -> tuple[VideoRecording, str]:
     watch = await open_watch(room, source, timeout, KEEP, _patience(seconds))
-    sink = MemorySink(most)
+    sink = VideoMemoryStore(most)
     try:
         filmed = await film(watch, sink, seconds, None)
     finally:
@@ -249,8 +249,8 @@ async def _to_file(
     watch = await open_watch(room, source, timeout, KEEP, _patience(seconds))
     sound = None
     if channels and room is not None:
-        sound = SoundLine(room, watch.view.identity, channels)
-    sink = FileSink(target, channels)
+        sound = FilmSound(room, watch.view.identity, channels)
+    sink = VideoFileStore(target, channels)
     try:
         filmed = await film(watch, sink, seconds, sound)
     finally:
@@ -259,7 +259,9 @@ async def _to_file(
     return _saved(watch, filmed, sink, sound), _early(watch, filmed, seconds, sink.problem)
 
 
-def _saved(watch: Watch, filmed: Filmed, sink: FileSink, sound: SoundLine | None) -> SavedVideo:
+def _saved(
+    watch: VideoReceiver, filmed: VideoTake, sink: VideoFileStore, sound: FilmSound | None
+) -> SavedVideo:
     file, view = sink.file, watch.view
     if file is None:
         raise LkExploreError("the film was not begun")
@@ -283,7 +285,9 @@ def _saved(watch: Watch, filmed: Filmed, sink: FileSink, sound: SoundLine | None
     )
 
 
-def _early(watch: Watch, filmed: Filmed, seconds: float | None, problem: str = "") -> str:
+def _early(
+    watch: VideoReceiver, filmed: VideoTake, seconds: float | None, problem: str = ""
+) -> str:
     """Return why a recording is shorter than wanted, '' if it is not."""
     after = f"after {filmed.duration:.2f} s"
     if filmed.ended is Reason.FAILED:

@@ -16,7 +16,7 @@ from ...sdk.find_track import Changes, find_track
 from ...sdk.media_loop import finish_within
 from ...sdk.participants import Track
 
-__all__ = ["StandStill", "given_up", "subscribe_again"]
+__all__ = ["StalledTrack", "given_up", "subscribe_again"]
 
 DECODED = 10
 """Pictures that must be decoded, and none be handed over, before a track is held to be dead."""
@@ -29,7 +29,7 @@ LOOK_AGAIN = 0.02
 _given_up: weakref.WeakSet[rtc.Track] = weakref.WeakSet()
 
 
-class StandStill:
+class StalledTrack:
     """Tells when a track has stopped giving the pictures that it decodes."""
 
     def __init__(self) -> None:

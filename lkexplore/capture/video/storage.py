@@ -18,7 +18,7 @@ from ...sound.reasons import Reason
 from .growing_mp4 import Mp4File
 from .picture import Image, Picture, rgb_of, yuv_of
 
-__all__ = ["FileSink", "MemorySink"]
+__all__ = ["VideoFileStore", "VideoMemoryStore"]
 
 USUAL_RATE = 30
 """Pictures per second that a film is expected to have before it is known."""
@@ -32,7 +32,7 @@ MOST_WAITING = 5000
 CLOSE_TIMEOUT = 30.0
 
 
-class MemorySink:
+class VideoMemoryStore:
     """Gathers pictures in one array, taken up from the system only as it fills.
 
     Parameters
@@ -101,7 +101,7 @@ class MemorySink:
         return self._frames[: len(self.times)]
 
 
-class FileSink:
+class VideoFileStore:
     """Writes an MP4 in a thread of its own.
 
     Parameters

@@ -17,11 +17,11 @@ from ...sound.convert import WEBRTC_RATE
 from ...sound.reasons import Reason
 from ...sound.timing import Gap
 from ..following import describe
-from .film_sound import SoundLine
+from .film_sound import FilmSound
 from .picture import Picture
-from .receiver import Watch
+from .receiver import VideoReceiver
 
-__all__ = ["FilmSink", "Filmed", "film"]
+__all__ = ["VideoStore", "VideoTake", "film"]
 
 TICK = 0.1
 SLACK = 0.2
@@ -40,7 +40,7 @@ WARM_UP = 3.0
 """Seconds that sound may take until it has its place."""
 
 
-class FilmSink(Protocol):
+class VideoStore(Protocol):
     """Where pictures go."""
 
     @property
@@ -68,7 +68,7 @@ class FilmSink(Protocol):
 
 
 @dataclass(slots=True)
-class Filmed:
+class VideoTake:
     """How it went.
 
     Attributes
@@ -93,8 +93,8 @@ class Filmed:
 
 
 async def film(
-    watch: Watch, sink: FilmSink, seconds: float | None, sound: SoundLine | None
-) -> Filmed:
+    watch: VideoReceiver, sink: VideoStore, seconds: float | None, sound: FilmSound | None
+) -> VideoTake:
     """Film until the time is over, the track has ended, or the task is cancelled.
 
     Raises
@@ -108,7 +108,7 @@ async def film(
     await sink.open(first, seconds)
     start = time.monotonic() - watch.delay if sound is not None else first.time
     started_at = datetime.now(UTC) - timedelta(seconds=time.monotonic() - start)
-    filmed = Filmed(start, started_at)
+    filmed = VideoTake(start, started_at)
     end = math.inf if seconds is None else start + seconds
     if sound is not None and seconds is not None:
         sound.limit = round(seconds * WEBRTC_RATE)
@@ -135,7 +135,7 @@ async def film(
     return filmed
 
 
-async def _first(watch: Watch, sound: SoundLine | None) -> Picture:
+async def _first(watch: VideoReceiver, sound: FilmSound | None) -> Picture:
     """Wait for a picture, and with sound until that has its place; return the newest picture."""
     first = await watch.next(watch.timeout + 2.0)
     if first is None:
@@ -153,7 +153,12 @@ class _Reel:
     """The loop of one film."""
 
     def __init__(
-        self, watch: Watch, sink: FilmSink, sound: SoundLine | None, start: float, end: float
+        self,
+        watch: VideoReceiver,
+        sink: VideoStore,
+        sound: FilmSound | None,
+        start: float,
+        end: float,
     ) -> None:
         self._watch, self._sink, self._sound = watch, sink, sound
         self._start, self._end = start, end

@@ -15,7 +15,7 @@ from ...sound.as_recording import Sound, as_recording
 from ...sound.convert import WEBRTC_RATE
 from ...sound.recording import Recording
 from ..page import module, style
-from ..shared.latest_only import Newest
+from ..shared.latest_only import LatestOnly
 from ..shared.still_picture import WithPicture, close_earlier
 from . import computing as lab_work
 from .figure import lab_picture
@@ -24,7 +24,7 @@ from .generated_code import code_of
 from .in_room import LabRoom, as_room
 from .sliders import described
 from .spectrogram_brush import Selection, selection_of
-from .twin_filter import Spare
+from .twin_filter import TwinFilter
 
 if TYPE_CHECKING:
     from livekit import rtc
@@ -112,11 +112,11 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
         self._filter.sample_rate = self.before.sample_rate
         self._after: tuple[Any, Recording] | None = None
         self.selection: Selection | None = None
-        self._work, self._ended, self._looking = Newest(), False, False
+        self._work, self._ended, self._looking = LatestOnly(), False, False
         self._failure = ""
         self._room: LabRoom | None = None
         self._coming: Future[Any] | None = None
-        self._spare = Spare(self._filter)
+        self._spare = TwinFilter(self._filter)
         super().__init__()
         self._room = None if room is None else LabRoom(room, self._tell, self._fail)
         if self._room is not None:
@@ -226,7 +226,7 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
 
     def _take(self, filter: Filter, name: str) -> None:
         filter.sample_rate = self.before.sample_rate
-        spare = Spare(filter)
+        spare = TwinFilter(filter)
         if name == _OWN:
             self._own = filter
         self._filter, self._spare, self._chosen = filter, spare, name

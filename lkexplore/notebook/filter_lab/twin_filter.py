@@ -5,10 +5,10 @@ from __future__ import annotations
 from ...errors import FilterError
 from ...filters import Filter
 
-__all__ = ["Spare"]
+__all__ = ["TwinFilter"]
 
 
-class Spare:
+class TwinFilter:
     """Gives copies of a filter without touching what it remembers of sound.
 
     Parameters

@@ -23,7 +23,7 @@ from ...sound.recording import Recording
 from ..player.player import waveform_svg
 from ..shared.background import in_background
 from ..shared.presence import Presence
-from ..shared.room_tracks import Everybody
+from ..shared.room_tracks import RoomTracks
 from ..shared.still_picture import WithPicture, close_earlier, image_of
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class RecorderPanel(WithPicture, ipywidgets.VBox):  # type: ignore[misc]
         if not hasattr(room, "start_recording"):
             raise TrackNotFound(f"{room!r} cannot be recorded: give a room, as of lk.connect")
         self._room = room
-        self._everybody = Everybody(room, None, _Level)
+        self._everybody = RoomTracks(room, None, _Level)
         self._unticked: set[Key] = set()
         self._record = ipywidgets.Button(
             description="Record", icon="circle", button_style="danger", tooltip="Record all ticked"

@@ -21,7 +21,7 @@ from ..page import module, style
 from ..shared.background import in_background
 from ..shared.kernel_busy import kernel
 from ..shared.presence import looks
-from ..shared.room_tracks import Everybody
+from ..shared.room_tracks import RoomTracks
 from ..shared.still_picture import WithPicture, close_earlier
 from .lane import Lane, labels
 
@@ -105,7 +105,7 @@ class Scope(WithPicture, anywidget.AnyWidget):
     ) -> None:
         if not 1 <= seconds <= LONGEST:
             raise SoundError(f"seconds={seconds!r} cannot be: give 1 to {LONGEST:g} s")
-        self._everybody = Everybody(source, identity, lambda view: Lane(view, seconds))
+        self._everybody = RoomTracks(source, identity, lambda view: Lane(view, seconds))
         self.captures: list[Recording] = []
         self._seen = 0.0
         self._captured = asyncio.Event()

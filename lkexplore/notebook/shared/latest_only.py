@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-__all__ = ["Newest"]
+__all__ = ["LatestOnly"]
 
 _log = logging.getLogger("lkexplore")
 
@@ -14,7 +14,7 @@ Job = Callable[[Callable[[], bool]], None]
 """It is given what tells whether it is out of date, and then should return soon."""
 
 
-class Newest:
+class LatestOnly:
     """Runs jobs one after another in a thread that is there only while there is one.
 
     Notes

@@ -17,7 +17,7 @@ from ...sdk.find_track import Changes
 from ...sdk.participants import Track, kind_of, track_view
 from ...sound.reasons import Reason
 
-__all__ = ["Everybody", "Hearing"]
+__all__ = ["Hearing", "RoomTracks"]
 
 _log = logging.getLogger("lkexplore")
 
@@ -44,7 +44,7 @@ class Hearing(Protocol):
 H = TypeVar("H", bound=Hearing)
 
 
-class Everybody(Generic[H]):
+class RoomTracks(Generic[H]):
     """Has something hear each audio track that is there.
 
     A person is followed: who reloads the page, or publishes again, within two seconds is heard by

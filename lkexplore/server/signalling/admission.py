@@ -15,10 +15,10 @@ from .. import config as settings
 from ..media.codecs import PUBLISH_MIME_TYPES
 from ..participant import Participant
 from ..room import Room, RoomHost
+from ..session import SignalSession, encode
+from ..tokens import Grants, TokenRefused, reissue, verify
 from . import requests as signals
 from .join_requests import BadJoinRequest, JoinOptions, parse_join_request, parse_query
-from .session import SignalSession, encode
-from .tokens import Grants, TokenRefused, reissue, verify
 
 log = logging.getLogger("lkexplore.server")
 

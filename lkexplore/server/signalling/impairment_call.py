@@ -20,7 +20,7 @@ from ..network.impaired_link import DIRECTIONS
 from ..network.impairment import Impairment
 from ..network.room_links import describe
 from ..room import Room
-from .tokens import Grants
+from ..tokens import Grants
 
 PATH = "/lkexplore/impairment"
 """Path of the call on the server's HTTP port."""

@@ -16,8 +16,8 @@ from livekit.protocol import rtc
 from ..data import LOSSY, RELIABLE
 from ..participant import Participant
 from ..room import Room, RoomHost
+from ..tokens import Grants
 from .requests import change_metadata, update_subscriptions
-from .tokens import Grants
 
 _STATUS = {
     "bad_route": 404,

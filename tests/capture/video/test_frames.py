@@ -118,7 +118,7 @@ async def test_a_forgotten_iterator_ends_its_stream(join, show):
     room = await join()
 
     def watching():
-        return [t for t in asyncio.all_tasks(media_loop()) if "Watch._run" in repr(t)]
+        return [t for t in asyncio.all_tasks(media_loop()) if "VideoReceiver._run" in repr(t)]
 
     frames = VideoFrames("alice", room=room)
     await anext(frames)

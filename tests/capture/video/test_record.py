@@ -286,13 +286,13 @@ async def test_a_full_disk_ends_it_with_what_is_there(join, show, tmp_path, monk
 
     from lkexplore.capture.video import muxer_file as disk
 
-    class Small(disk.Disk):
+    class Small(disk.MuxerFile):
         def flush(self) -> None:
             if self._size + len(self._pending) > 60_000 and self.error is None:
                 self.error = OSError(errno.ENOSPC, "No space left on device")
             super().flush()
 
-    monkeypatch.setattr("lkexplore.capture.video.growing_mp4.Disk", Small)
+    monkeypatch.setattr("lkexplore.capture.video.growing_mp4.MuxerFile", Small)
     await show(draw)
     room = await join()
     with pytest.warns(UserWarning, match="cannot be written: No space left on device"):

@@ -13,7 +13,7 @@ from livekit import rtc
 from sights import colour_error, number_of, numbered
 
 from lkexplore.capture.video import VideoFrames, record_av, record_video
-from lkexplore.capture.video.stalled_track import DECODED, MOST_TRIES, StandStill
+from lkexplore.capture.video.stalled_track import DECODED, MOST_TRIES, StalledTrack
 from lkexplore.sdk.media_loop import on_media_loop
 
 
@@ -154,7 +154,7 @@ async def test_ending_in_the_middle_leaves_it_subscribed(join, show, dead):
 
 
 def test_it_is_told_when_asked_again_and_three_times_at_most():
-    still, told, decoded = StandStill(), [], 0
+    still, told, decoded = StalledTrack(), [], 0
     for _ in range(20):
         told.append(still.is_one(decoded))
         decoded += DECODED
@@ -166,12 +166,12 @@ def test_it_is_told_when_asked_again_and_three_times_at_most():
 
 @pytest.mark.parametrize("counts", [[5] * 9, [0, 3, 6, 9], [100, 20, 25, 29], [0, 40]])
 def test_it_is_not_told_without_reason(counts):
-    still = StandStill()
+    still = StalledTrack()
     assert not any(still.is_one(count) for count in counts)
 
 
 def test_a_picture_starts_it_anew():
-    still = StandStill()
+    still = StalledTrack()
     for count in range(0, 600, 30):
         assert not still.is_one(count)
         assert not still.is_one(count + 15)

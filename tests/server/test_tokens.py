@@ -17,7 +17,7 @@ from livekit import api
 from livekit.protocol import models as m
 from serving import KEY, SECRET, joining_token, token
 
-from lkexplore.server.signalling.tokens import Grants, TokenRefused, reissue, verify
+from lkexplore.server.tokens import Grants, TokenRefused, reissue, verify
 
 KEYS = {KEY: SECRET, "LKother": "another-secret-that-is-long-enough-too"}
 

@@ -26,7 +26,7 @@ from serving import (
 )
 
 from lkexplore.server.config import Limits
-from lkexplore.server.signalling.tokens import verify
+from lkexplore.server.tokens import verify
 
 WEBSOCKET = {
     "Connection": "Upgrade",
