@@ -12,6 +12,8 @@ from sounds import RATE, speechlike
 
 from lkexplore.sound.recording import Recording
 
+pytestmark = pytest.mark.timed
+
 QUEUED_WHILE_BUSY = 0.04
 LIVE = "live = await room.live('bob', {}, name='filtered')\nawait asyncio.sleep(3)\n"
 

@@ -4,11 +4,14 @@ import asyncio
 import time
 
 import numpy as np
+import pytest
 from faulty import eventually
 from sounds import RATE, beside, sine
 
 import lkexplore as lk
 from lkexplore.sound.recording import Recording
+
+pytestmark = pytest.mark.timed
 
 BLOCK_SECONDS = 0.02
 

@@ -14,6 +14,8 @@ import lkexplore as lk
 from lkexplore.cli import main
 from lkexplore.cli.lab import copy_notebooks, find_notebooks
 
+pytestmark = pytest.mark.realtime
+
 
 def run(*arguments, env=None, timeout=100, cwd=None):
     return subprocess.run(

@@ -13,6 +13,8 @@ from scipy import signal
 
 import lkexplore as lk
 
+pytestmark = pytest.mark.realtime
+
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+pytestmark = pytest.mark.realtime
+
 ROOT = Path(__file__).resolve().parents[2]
 CONDA_NAMES = {"soundfile": "pysoundfile", "soxr": "soxr-python"}
 SPLIT = re.compile(r"^([A-Za-z0-9_.-]+)\s*([^;]*)(?:;\s*(.*))?$")

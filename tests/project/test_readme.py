@@ -9,6 +9,8 @@ from nbclient import NotebookClient
 
 import lkexplore as lk
 
+pytestmark = pytest.mark.realtime
+
 README = Path(__file__).resolve().parents[2] / "README.md"
 
 

@@ -18,6 +18,8 @@ from lkexplore.errors import ServerError
 from lkexplore.room import embedded_server as embedded
 from lkexplore.room.embedded_server import EmbeddedServer, shared_server, stop_shared_server
 
+pytestmark = pytest.mark.realtime
+
 
 @pytest.fixture(autouse=True)
 def _end_it():

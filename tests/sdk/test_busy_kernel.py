@@ -7,6 +7,8 @@ import re
 import pytest
 from kernels import BUSY, Run
 
+pytestmark = pytest.mark.timed
+
 
 def seconds_in(text: str) -> float:
     found = re.search(r"Recording\([^)]*?([0-9.]+) s,", text)

@@ -11,6 +11,8 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.realtime
+
 ENDINGS = {
     "falls off the end": "",
     "raises": "raise SystemExit(3)",

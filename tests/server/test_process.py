@@ -22,6 +22,8 @@ from lkexplore.errors import ServerError
 from lkexplore.server import process as server_process
 from lkexplore.server.config import ServerConfig, random_keys
 
+pytestmark = pytest.mark.realtime
+
 SECRET = "a-secret-that-is-long-enough-for-hs256"
 
 

@@ -21,10 +21,22 @@ import pytest
 SHARES = 20
 """Into how many parts the machine is divided."""
 
-WAITING, COMPUTING, BROWSING, ALONE = 3, 8, 8, SHARES
-"""Parts that a test takes which waits in real time, computes, runs a browser, or measures time."""
+WAITING = 3
+"""Parts that a test takes which waits in real time: sound flows, and little is computed."""
 
-PROCESSES_PER_CORE = 3
+BROWSING = 8
+"""Parts that a test takes which runs a browser."""
+
+COMPUTING = 10
+"""Parts that a test takes which computes, on one of two cores."""
+
+TIMED = 11
+"""Parts that a test takes which measures time in rooms: beside it others may only wait."""
+
+ALONE = SHARES
+"""Parts that a test takes which keeps all cores busy, or would be wrong if others did."""
+
+PROCESSES_PER_CORE = 2.5
 """How many tests may run at once for each core; most of them wait."""
 
 LOOK_SECONDS = 0.01
@@ -38,21 +50,23 @@ REAL_TIME = frozenset(
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "realtime: waits for sound, a server, a kernel or a browser")
-    config.addinivalue_line("markers", "alone: measures time, and has the machine for itself")
+    config.addinivalue_line("markers", "timed: measures time, and others may only wait beside it")
+    config.addinivalue_line("markers", "alone: has the machine for itself")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Return how many processes run tests; 0 for a few that are named."""
     named = any("::" in argument or argument.endswith(".py") for argument in config.args)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return 0 if named else PROCESSES_PER_CORE * (cores or 1)
+    return 0 if named else round(PROCESSES_PER_CORE * (cores or 1))
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what is real time, group what shares a costly fixture, mix what waits and computes."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
-        if fixtures & REAL_TIME:
+        if fixtures & REAL_TIME or item.get_closest_marker("timed"):
             item.add_marker(pytest.mark.realtime)
         if group := _group(item):
             item.add_marker(pytest.mark.xdist_group(group))
@@ -73,17 +87,19 @@ def _group(item: pytest.Item) -> str:
 
 
 def _mixed(items: list[pytest.Item]) -> list[pytest.Item]:
-    """Return browsers first, for they take longest, then all else evenly, at last what is alone."""
+    """Return browsers first, for they take longest, then all else evenly, at last what is timed."""
     kinds: dict[int, list[pytest.Item]] = {}
     for item in items:
         kinds.setdefault(_parts(item), []).append(item)
     first = [item for item in items if _is_browser(item)]
-    last = [item for item in items if _parts(item) == ALONE and not _is_browser(item)]
+    last = sorted(
+        (item for item in items if _parts(item) >= TIMED and not _is_browser(item)), key=_parts
+    )
     between = [
         (place / len(same), item)
         for same in kinds.values()
         for place, item in enumerate(same)
-        if _parts(item) != ALONE and not _is_browser(item)
+        if _parts(item) < TIMED and not _is_browser(item)
     ]
     between.sort(key=lambda found: found[0])
     return [*first, *(item for _, item in between), *last]
@@ -96,6 +112,8 @@ def _is_browser(item: pytest.Item) -> bool:
 def _parts(item: pytest.Item) -> int:
     if item.get_closest_marker("alone"):
         return ALONE
+    if item.get_closest_marker("timed"):
+        return TIMED
     if _is_browser(item):
         return BROWSING
     return WAITING if item.get_closest_marker("realtime") else COMPUTING

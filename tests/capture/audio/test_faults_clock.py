@@ -15,6 +15,8 @@ from sounds import RATE, silent_blocks, tone_fit
 from lkexplore.capture import Recordings
 from lkexplore.sound.recording import Recording
 
+pytestmark = pytest.mark.timed
+
 EDGE = 0.05
 """Seconds by which the edge of a gap may be off."""
 

@@ -17,6 +17,8 @@ from lkexplore.capture.audio import frames as blocks
 from lkexplore.errors import ParticipantNotFound, SoundError, TrackNotFound
 from lkexplore.sound.recording import Recording
 
+pytestmark = pytest.mark.timed
+
 SETTLED = 2.0
 
 

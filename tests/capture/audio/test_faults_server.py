@@ -17,6 +17,8 @@ import lkexplore as lk
 from lkexplore.room.room import Room
 from lkexplore.sound.recording import Recording
 
+pytestmark = pytest.mark.timed
+
 SETTLED = 3.0
 
 EDGE = 0.08

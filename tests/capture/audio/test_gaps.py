@@ -13,6 +13,8 @@ from sounds import RATE, silent_blocks, sine
 from lkexplore.sdk.media_loop import on_media_loop
 from lkexplore.sound.recording import Recording
 
+pytestmark = pytest.mark.timed
+
 SETTLED = 3.0
 """Seconds until a new track's sound is no longer stretched."""
 

@@ -18,6 +18,8 @@ from lkexplore.errors import LkExploreError, TrackNotFound
 from lkexplore.measure import tone_hz
 from lkexplore.sdk.media_loop import on_media_loop
 
+pytestmark = pytest.mark.timed
+
 RATE = 48_000
 PERIOD, LIT = 1.0, 0.2
 

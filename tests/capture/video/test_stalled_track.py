@@ -16,6 +16,8 @@ from lkexplore.capture.video import VideoFrames, record_av, record_video
 from lkexplore.capture.video.stalled_track import DECODED, MOST_TRIES, StalledTrack
 from lkexplore.sdk.media_loop import on_media_loop
 
+pytestmark = pytest.mark.timed
+
 
 @pytest.fixture
 def dead(monkeypatch) -> Iterator[weakref.WeakSet[rtc.Track]]:
