@@ -13,7 +13,7 @@ from sounds import RATE, sine, speechlike
 import lkexplore as lk
 from lkexplore.errors import FilterError
 from lkexplore.filters import Filter, gain, highpass, lowpass
-from lkexplore.live.as_frame_processor import as_frame_processor
+from lkexplore.live.frame_processor import as_frame_processor
 from lkexplore.sound.convert import int16_of
 from lkexplore.sound.recording import Recording
 

@@ -23,7 +23,6 @@ MODULES = sorted(
     }
     | {
         "lkexplore.plot.comparison",
-        "lkexplore.live.as_frame_processor",
         "lkexplore.live.frame_processor",
     }
 )

@@ -5,6 +5,7 @@ import textwrap
 from pathlib import Path
 
 import nbformat
+import pytest
 from nbclient import NotebookClient
 
 import lkexplore as lk

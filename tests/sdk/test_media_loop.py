@@ -20,8 +20,8 @@ from lkexplore.sdk.media_loop import (
     media_loop,
     on_loop,
     on_media_loop,
-    run,
 )
+from lkexplore.sdk.synchronous import run
 
 
 @on_media_loop

@@ -24,10 +24,10 @@ SHARES = 20
 WAITING = 3
 """Parts that a test takes which waits in real time: sound flows, and little is computed."""
 
-BROWSING = 8
+BROWSING = 6
 """Parts that a test takes which runs a browser."""
 
-COMPUTING = 10
+COMPUTING = 8
 """Parts that a test takes which computes, on one of two cores."""
 
 TIMED = 11
@@ -39,7 +39,7 @@ ALONE = SHARES
 PROCESSES_PER_CORE = 2.5
 """How many tests may run at once for each core; most of them wait."""
 
-LOOK_SECONDS = 0.01
+LOOK_SECONDS = 0.02
 """Seconds between two looks whether a part is free."""
 
 REAL_TIME = frozenset(
@@ -138,18 +138,20 @@ def _folder(run: str) -> Path:
 @contextlib.contextmanager
 def _taken(folder: Path, parts: int) -> Iterator[None]:
     """Hold so many parts; a process that is killed gives them back."""
-    with contextlib.ExitStack() as held:
-        with _locked(folder / "turn"):
-            # One at a time gathers parts, in order of arrival, so that nobody waits for ever.
-            found: set[int] = set()
-            while len(found) < parts:
-                for part in set(range(SHARES)) - found:
-                    if len(found) < parts and (file := _try_lock(folder / f"{part}")) is not None:
-                        held.enter_context(file)
-                        found.add(part)
-                if len(found) < parts:
-                    time.sleep(LOOK_SECONDS)
+    while (held := _try_take(folder, parts)) is None:
+        time.sleep(LOOK_SECONDS)
+    with held:
         yield
+
+
+def _try_take(folder: Path, parts: int) -> contextlib.ExitStack | None:
+    """Lock so many parts, or none; one process at a time tries."""
+    with _locked(folder / "turn"), contextlib.ExitStack() as taken:
+        for part in range(SHARES):
+            if parts and (file := _try_lock(folder / f"{part}")) is not None:
+                taken.enter_context(file)
+                parts -= 1
+        return None if parts else taken.pop_all()
 
 
 @contextlib.contextmanager
