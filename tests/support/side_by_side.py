@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -83,7 +84,9 @@ def _group(item: pytest.Item) -> str:
         for name, definitions in (found.name2fixturedefs if found else {}).items()
         if definitions[-1].scope in ("module", "class")
     )
-    return "-".join([item.nodeid.split("::")[0], *shared]) if shared else ""
+    # Asked for its nodeid here, pytest would keep that, and xdist could not add the group.
+    place = item.path.relative_to(item.config.rootpath).as_posix()
+    return "-".join([place, *shared]) if shared else ""
 
 
 def _mixed(items: list[pytest.Item]) -> list[pytest.Item]:
@@ -122,17 +125,22 @@ def _parts(item: pytest.Item) -> int:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Run a test once its parts of the machine are free; its time limit begins then."""
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
-    if run is None:
+    if not hasattr(item.config, "workerinput"):
         return (yield)
-    with _taken(_folder(run), _parts(item)):
-        return (yield)
-
-
-def _folder(run: str) -> Path:
-    folder = Path(tempfile.gettempdir()) / f"side-by-side-{run}"
+    folder = _folder(os.getppid())
     folder.mkdir(exist_ok=True)
-    return folder
+    with _taken(folder, _parts(item)):
+        return (yield)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Remove the locks, once all processes have ended."""
+    if not hasattr(session.config, "workerinput"):
+        shutil.rmtree(_folder(os.getpid()), ignore_errors=True)
+
+
+def _folder(main_process: int) -> Path:
+    return Path(tempfile.gettempdir()) / f"side-by-side-{main_process}"
 
 
 @contextlib.contextmanager
