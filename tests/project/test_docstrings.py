@@ -11,18 +11,21 @@ import numpy as np
 import pytest
 
 import lkexplore.checking
+import lkexplore.files
 import lkexplore.filters
 import lkexplore.measure
+import lkexplore.plot
+import lkexplore.sound
 
-PACKAGES = (lkexplore.filters, lkexplore.measure, lkexplore.checking)
+PACKAGES = (lkexplore.filters, lkexplore.measure, lkexplore.checking, lkexplore.plot)
+SOUNDS = (lkexplore.sound, lkexplore.files)
 MODULES = sorted(
     {
         found.name
-        for package in PACKAGES
+        for package in (*PACKAGES, *SOUNDS)
         for found in pkgutil.walk_packages(package.__path__, package.__name__ + ".")
     }
     | {
-        "lkexplore.plot.comparison",
         "lkexplore.live.frame_processor",
     }
 )
@@ -32,7 +35,10 @@ FUNCTIONS = [
     for name in package.__all__
     if inspect.isfunction(getattr(package, name))
 ]
-OWN = {"gain", "mix", "parallel", "as_filter", "from_ba", "from_sos", "from_function", "check"}
+OWN = {
+    *("gain", "mix", "parallel", "as_filter", "from_ba", "from_sos", "from_function", "check"),
+    *("compare", "pole_zero", "timeline"),
+}
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -46,7 +52,7 @@ def test_functions_say_what_they_take_give_and_raise_and_where_it_comes_from(
     package: str, name: str
 ) -> None:
     text = inspect.getdoc(getattr(import_module(package), name)) or ""
-    sections = ["Parameters", "Returns", "Raises", "Examples"]
+    sections = ["Parameters", "Returns", "Raises", "See Also", "Examples"]
     if name not in OWN:
         sections.append("References")
     for section in sections:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jupyter_page import FLAGS, SIZE, Lab, Page, chromium, running_lab
+from jupyter_page import FLAGS, SIZE, Lab, Page, chromium, give_way, running_lab
 
 REQUIRED = "LKEXPLORE_TEST_BROWSER"
 
@@ -35,6 +35,7 @@ def browser() -> Iterator[Any]:
         _without("no chromium is on the path, and LKEXPLORE_TEST_CHROMIUM names none")
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        give_way()
         yield launched
         launched.close()
 

@@ -25,33 +25,32 @@ SHARES = 20
 WAITING = 3
 """Parts that a test takes which waits in real time: sound flows, and little is computed."""
 
-BROWSING = 6
+TIMED = 7
+"""Parts that a test takes which measures time in rooms."""
+
+COMPUTING = 6
+"""Parts that a test takes which computes; it gives way to all others."""
+
+BROWSING = 5
 """Parts that a test takes which runs a browser."""
 
-COMPUTING = 8
-"""Parts that a test takes which computes, on one of two cores."""
-
-TIMED = 11
-"""Parts that a test takes which measures time in rooms: beside it others may only wait."""
-
 ALONE = SHARES
-"""Parts that a test takes which keeps all cores busy, or would be wrong if others did."""
+"""Parts that a test takes which would be wrong beside others."""
 
 PROCESSES_PER_CORE = 2.5
-"""How many tests may run at once for each core; most of them wait."""
+"""How many processes run tests for each core; most of them wait."""
 
 LOOK_SECONDS = 0.02
-"""Seconds between two looks whether a part is free."""
+"""Seconds between two looks whether parts are free."""
 
-REAL_TIME = frozenset(
-    ("server", "target", "kernel", "browser", "lab", "clients", "besieged", "notebook")
-)
+REAL_TIME = frozenset(("server", "target", "kernel", "browser", "lab", "clients", "besieged"))
 """Fixtures of tests that take the time that sound, servers, kernels or browsers take."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "realtime: waits for sound, a server, a kernel or a browser")
-    config.addinivalue_line("markers", "timed: measures time, and others may only wait beside it")
+    config.addinivalue_line("markers", "timed: measures time in rooms")
+    config.addinivalue_line("markers", "long: the file takes minutes, and begins first")
     config.addinivalue_line("markers", "alone: has the machine for itself")
 
 
@@ -63,49 +62,28 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what is real time, group what shares a costly fixture, mix what waits and computes."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is real time, and mix files that wait with files that compute."""
+    files: dict[str, list[pytest.Item]] = {}
     for item in items:
-        fixtures = set(getattr(item, "fixturenames", ()))
-        if fixtures & REAL_TIME or item.get_closest_marker("timed"):
+        if REAL_TIME & set(getattr(item, "fixturenames", ())) or item.get_closest_marker("timed"):
             item.add_marker(pytest.mark.realtime)
-        if group := _group(item):
-            item.add_marker(pytest.mark.xdist_group(group))
-    items[:] = _mixed(items)
+        files.setdefault(str(item.path), []).append(item)
+    items[:] = [item for file in _mixed(list(files.values())) for item in file]
 
 
-def _group(item: pytest.Item) -> str:
-    """Return whose process a test shares: that of the tests which need the same costly fixture."""
-    if _is_browser(item):
-        return "browser"
-    found = getattr(item, "_fixtureinfo", None)
-    shared = sorted(
-        name
-        for name, definitions in (found.name2fixturedefs if found else {}).items()
-        if definitions[-1].scope in ("module", "class")
-    )
-    # Asked for its nodeid here, pytest would keep that, and xdist could not add the group.
-    place = item.path.relative_to(item.config.rootpath).as_posix()
-    return "-".join([place, *shared]) if shared else ""
-
-
-def _mixed(items: list[pytest.Item]) -> list[pytest.Item]:
-    """Return browsers first, for they take longest, then all else evenly, at last what is timed."""
-    kinds: dict[int, list[pytest.Item]] = {}
-    for item in items:
-        kinds.setdefault(_parts(item), []).append(item)
-    first = [item for item in items if _is_browser(item)]
-    last = sorted(
-        (item for item in items if _parts(item) >= TIMED and not _is_browser(item)), key=_parts
-    )
-    between = [
-        (place / len(same), item)
-        for same in kinds.values()
-        for place, item in enumerate(same)
-        if _parts(item) < TIMED and not _is_browser(item)
+def _mixed(files: list[list[pytest.Item]]) -> list[list[pytest.Item]]:
+    """Return first what takes minutes; of all else, every kind from the beginning to the end."""
+    kinds: dict[int, list[list[pytest.Item]]] = {}
+    for file in files:
+        is_long = _is_browser(file[0]) or file[0].get_closest_marker("long")
+        kinds.setdefault(0 if is_long else max(map(_parts, file)), []).append(file)
+    first = kinds.pop(0, [])
+    placed = [
+        (place / len(same), file) for same in kinds.values() for place, file in enumerate(same)
     ]
-    between.sort(key=lambda found: found[0])
-    return [*first, *(item for _, item in between), *last]
+    placed.sort(key=lambda found: found[0])
+    return [*first, *(file for _, file in placed)]
 
 
 def _is_browser(item: pytest.Item) -> bool:
@@ -129,7 +107,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
         return (yield)
     folder = _folder(os.getppid())
     folder.mkdir(exist_ok=True)
-    with _taken(folder, _parts(item)):
+    parts = _parts(item)
+    with _taken(folder, parts), _giving_way(parts == COMPUTING):
         return (yield)
 
 
@@ -141,6 +120,19 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 def _folder(main_process: int) -> Path:
     return Path(tempfile.gettempdir()) / f"side-by-side-{main_process}"
+
+
+@contextlib.contextmanager
+def _giving_way(gives: bool) -> Iterator[None]:
+    """Compute only while no test of sound wants the core."""
+    if not gives or not hasattr(os, "SCHED_IDLE"):
+        yield
+        return
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 @contextlib.contextmanager
