@@ -10,7 +10,7 @@ import ipaddress
 import os
 from typing import NamedTuple
 from urllib.parse import urlsplit
-from urllib.request import proxy_bypass_environment
+from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
 __all__ = ["Proxy", "lead_sdk_past_proxy", "proxy_for"]
 

@@ -15,9 +15,10 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 SHARES = 20
 """Into how many parts the machine is divided."""
@@ -31,11 +32,14 @@ TIMED = 7
 COMPUTING = 6
 """Parts that a test takes which computes; it gives way to all others."""
 
-BROWSING = 5
+BROWSING = 8
 """Parts that a test takes which runs a browser."""
 
 ALONE = SHARES
 """Parts that a test takes which would be wrong beside others."""
+
+BROWSER_FILES = "_in_browser.py"
+"""How the names of files end whose tests run a browser: one process has one JupyterLab for all."""
 
 PROCESSES_PER_CORE = 2.5
 """How many processes run tests for each core; most of them wait."""
@@ -52,6 +56,17 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "timed: measures time in rooms")
     config.addinivalue_line("markers", "long: the file takes minutes, and begins first")
     config.addinivalue_line("markers", "alone: has the machine for itself")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """Give each process whole files, and one of them all that run a browser."""
+    return _Files(config, log)
+
+
+class _Files(LoadFileScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        return BROWSER_FILES if file.endswith(BROWSER_FILES) else file
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
