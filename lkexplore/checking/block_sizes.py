@@ -13,6 +13,7 @@ from .subject import BlockFailed, Process, Subject, in_blocks
 __all__ = ["Cutting", "check_empty", "compare_cuttings", "cuttings", "noise"]
 
 TOLERANCE = 1e-6
+"""Share of the peak, or of full scale, by which two outputs may differ and still be the same."""
 
 _FORGOTTEN = (
     "It forgets its state between blocks: every block comes out as if there had been silence "
@@ -20,19 +21,26 @@ _FORGOTTEN = (
     "one call to the next: in an object with process(block) and reset(), or by "
     "lkexplore.filters.from_function(f, state)"
 )
+"""Advice if every block comes out as it does after silence."""
+
 _WRONG_STATE = (
     "The error begins where a block begins: something of what it remembers is not carried over, "
     "or not rightly. Compare what it keeps at the end of a block with what the next one needs"
 )
+"""Advice if the error begins with a later block, which is not as after silence."""
+
 _AHEAD = (
     "The error sits at the ends of blocks: it wants samples that come only with the next block "
     "(mode='same', a centred window, filtfilt). Hold the sound back by so many samples, and say "
     "so with latency"
 )
+"""Advice if the middles of blocks are right and their ends are wrong."""
+
 _AS_A_WHOLE = (
     "Even the first block is different: the output depends on the block as a whole, such as its "
     "maximum, its mean or its FFT. Use what can be told from the samples so far"
 )
+"""Advice if the first block is wrong all over."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +129,7 @@ def compare_cuttings(
 def check_empty(subject: Subject, samples: NDArray[np.float32]) -> Finding:
     """Return whether blocks without samples go through, as they may in a chain."""
     name, part = "empty blocks", samples[:, :2000]
-    # None comes from a live track; a filter of the package's kind may meet one in a chain.
+    # A live track sends no empty block; a filter of the package's kind may get one in a chain.
     verdict: Verdict = "failed" if subject.kind == "filter" else "note"
     try:
         plain = in_blocks(subject.fresh(), part, (500,) * 4)
@@ -144,7 +152,7 @@ def _difference(
         return _Difference(cutting, live, np.ones(whole.shape[1], np.bool_), 0, 0)
     peak = float(np.max(np.abs(whole[np.isfinite(whole)]), initial=1.0))
     error = np.abs(live - whole)
-    # Equal infinities and NaN are no difference here; that they are there is told elsewhere.
+    # Equal infinities and NaN are no difference here; another test tells that they are there.
     error[(live == whole) | (np.isnan(live) & np.isnan(whole))] = 0.0
     wrong = ~(error <= TOLERANCE * peak)
     bad = np.asarray(wrong.any(axis=0))

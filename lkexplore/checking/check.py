@@ -20,8 +20,10 @@ from .subject import BlockFailed, Subject, in_blocks
 __all__ = ["Check", "Finding", "Verdict", "check"]
 
 _SECONDS = Parameter("s", low=0.1, high=60.0)
+"""Length of the sound that is cut, in seconds, as a parameter of filters is checked."""
 _SECONDS.name = "seconds"
 _SEED = Parameter(low=0, high=2**32 - 1, whole=True)
+"""Seed of the noise, a bare number, as a parameter of filters is checked."""
 _SEED.name = "seed"
 
 
@@ -37,15 +39,16 @@ def check(
     Parameters
     ----------
     filter : Filter, object with ``process(block)``, or function of a block
-        Blocks are float32 of shape (channels, n). Filters and objects are copied, so that one in
-        use is not disturbed; an object that cannot be copied is reset instead. A function is
-        called as it is, and given a second of silence before each run, since it has no reset.
+        The filter to check. Its blocks are float32 of shape (channels, n). Filters and objects are
+        copied, so that one in use is not disturbed; an object that cannot be copied is reset
+        instead. A function is called as it is, and given a second of silence before each run, since
+        it has no reset.
     sample_rate : int, optional
-        Hz; by default that of the filter, 48000 for a function.
+        Sample rate in Hz, 1 to 768000; by default that of the filter, 48000 for a function.
     seconds : float
-        Length of the sound that is cut, 0.1 to 60 s.
+        Length in seconds of the sound that is cut, 0.1 to 60.
     seed : int
-        Of the noise and the random blocks; the same seed is the same test.
+        Seed of the noise and the random blocks, 0 to 2**32 - 1; the same seed makes the same test.
 
     Returns
     -------
@@ -57,6 +60,12 @@ def check(
     FilterError
         If it is nothing that can be checked, or does not fit the sample rate. What goes wrong
         within the filter is no error here but a finding.
+
+    See Also
+    --------
+    lkexplore.filters.as_filter : A filter of an object with ``process``.
+    lkexplore.filters.from_function : A filter of a function, its memory handed in and out.
+    lkexplore.plot.response : Draw what a filter does to each frequency.
 
     Notes
     -----
@@ -132,7 +141,7 @@ class _Findings:
             values["real_time_factor"] = length_ms / cost.median_ms if cost.median_ms else math.inf
         finding, values["block_bytes"], values["kept_bytes"] = check_memory(subject)
         self.add(finding)
-        # Last, for these may spoil the memory of what cannot be copied.
+        # Last, because these may spoil the memory of a filter that cannot be copied.
         self.add(check_kept(subject))
         if repeatable:
             self.add(check_empty(subject, samples))

@@ -17,7 +17,10 @@ from .subject import BlockFailed, Process, Subject
 __all__ = ["Cost", "check_memory", "check_speed"]
 
 _BLOCKS = 300
+"""Blocks of 10 ms that are timed, at most."""
+
 _WARM = 220
+"""Blocks of 10 ms that run before memory is measured, so that buffers have their size."""
 
 
 @dataclass(frozen=True)

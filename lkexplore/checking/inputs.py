@@ -10,6 +10,7 @@ from .report import Finding
 from .subject import BlockFailed, Subject, in_blocks
 
 _SILENCE = 1e-9
+"""Amplitude, full scale being 1, below which an output counts as silence."""
 
 __all__ = ["check_channels", "check_inputs", "check_kept", "check_nan", "check_reset", "same"]
 

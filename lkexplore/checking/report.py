@@ -11,7 +11,10 @@ __all__ = ["Check", "Finding", "Verdict"]
 Verdict: TypeAlias = Literal["ok", "note", "failed"]
 
 _COLOURS = {"ok": "#2e8b3a", "note": "#b26a00", "failed": "#e03e36"}
+"""Colour of each verdict in a notebook: green, amber and red."""
+
 _MARKS = {"ok": "ok", "note": "note", "failed": "FAILED"}
+"""Word for each verdict in the table."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +24,11 @@ class Finding:
     Attributes
     ----------
     name : str
-        What was tried, such as ``"live = offline"``.
+        Name of the test, such as ``"live = offline"``.
     verdict : {"ok", "note", "failed"}
-        A note is worth knowing, but nothing that would go wrong live.
+        Whether it went well; a note is worth knowing, but would not go wrong live.
     text : str
-        What came of it, and what to do.
+        The result, and what to do about it.
     """
 
     name: str
@@ -40,9 +43,9 @@ class Check:
     Attributes
     ----------
     subject : str
-        The filter, as it calls itself.
+        Name or repr of the filter.
     sample_rate : int
-        Hz.
+        Sample rate in Hz.
     findings : tuple of Finding
         Everything that was tried, in order; ``check["latency"]`` is the one of that name.
     first_difference : int or None
@@ -52,11 +55,11 @@ class Check:
     measured_latency : int or None
         Samples by which it is late, where that can be told.
     tail_seconds : float or None
-        How long the output goes on after the input, to -80 dB; inf beyond ten seconds.
+        Seconds that the output goes on after the input, to -80 dB; inf beyond ten seconds.
     real_time_factor : float or None
-        How many times faster than the sound it is, in stereo blocks of 10 ms.
+        Duration of sound divided by the time that it takes, in stereo blocks of 10 ms.
     block_ms, block_ms_p99 : float or None
-        What one such block takes, the median and the 99th percentile.
+        Time in ms that one such block takes, the median and the 99th percentile.
     block_bytes : int or None
         Memory taken, and given back, for one such block.
     kept_bytes : int or None

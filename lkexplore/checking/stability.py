@@ -15,10 +15,19 @@ from .subject import BlockFailed, Subject, in_blocks
 __all__ = ["check_latency", "check_stability", "check_tail"]
 
 _LONGEST_TAIL = 10.0
+"""Seconds of sound, at most, over which a tail is followed."""
+
 _LONG_RUN = 20.0
+"""Seconds of sound, at most, over which levels are watched for growth."""
+
 _PATIENCE = 4.0
+"""Seconds of computing after which each of these tests ends early."""
+
 _QUIET = 1e-4
+"""Share of the peak up to which a tail counts as over: 80 dB down."""
+
 _LINEAR_PHASE = 0.9995
+"""Correlation, from 0 to 1, of the two halves of a response above which it counts as symmetric."""
 
 
 def check_latency(subject: Subject) -> tuple[Finding, int | None]:
@@ -52,7 +61,7 @@ def check_latency(subject: Subject) -> tuple[Finding, int | None]:
 def _response(
     sound: NDArray[np.float64], out: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], float]:
-    """Return the impulse response that explains the output best, and how much of it it does."""
+    """Return the impulse response that explains the output best, and the share it explains."""
     from scipy.fft import irfft, next_fast_len, rfft
 
     size = next_fast_len(2 * sound.size, real=True)
@@ -124,7 +133,7 @@ def check_stability(subject: Subject) -> Finding:
                 return Finding(
                     name, "failed", f"{kind} of full scale becomes NaN or infinity{_WHY}"
                 )
-            # Against the peak, for the square of what explodes is beyond all numbers.
+            # Relative to the peak, because the square of a value that explodes would overflow.
             peak = float(np.max(np.abs(out), initial=0.0)) or 1.0
             levels.append(peak * float(np.sqrt(np.mean(np.square(out / peak)))))
         if _grows(levels):
@@ -138,6 +147,7 @@ def check_stability(subject: Subject) -> Finding:
 
 
 _WHY = ": its feedback is too strong, a pole is on or outside the unit circle"
+"""Cause that is added to a finding of an output without bounds."""
 
 
 def _grows(levels: list[float]) -> bool:

@@ -1,4 +1,4 @@
-"""What is checked: a filter, an object with process, or a bare function, started afresh."""
+"""What is checked: a filter, an object with process, or a bare function, started anew."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ class Subject:
     Parameters
     ----------
     thing : Filter, object with ``process``, or callable
-        What the user has.
+        The filter, object or function to check.
     sample_rate : int, optional
-        Hz; by default that of the filter.
+        Sample rate in Hz; by default that of the filter.
 
     Attributes
     ----------
     name : str
-        What it calls itself.
+        Name or repr of the thing.
     kind : {"filter", "object", "function"}
         A function has no ``reset``, so its memory can only be flushed with silence.
     sample_rate, latency : int
-        Hz, and what the filter says of itself, in samples.
+        Sample rate in Hz, and the latency that the filter declares, in samples.
 
     Raises
     ------
@@ -87,25 +87,25 @@ class Subject:
 
     @property
     def latency(self) -> int:
-        """What the filter says of itself, in samples."""
+        """The latency that the filter declares, in samples."""
         return int(self._filter.latency) if self._filter else 0
 
     def fresh(self, channels: int = 2) -> Process:
         """Return the processing of blocks by a copy that has heard nothing."""
         if self._function is not None:
-            # A function that cannot take silence is told so elsewhere.
+            # Another test tells of a function that cannot take silence.
             with contextlib.suppress(Exception), np.errstate(all="ignore"):
                 self._function(np.zeros((channels, self.sample_rate), np.float32))
             return _careful(self._function)
         return self.resettable()[0]
 
     def raw(self, block: NDArray[np.float32]) -> None:
-        """Let a fresh copy have the very block, whatever comes of it."""
+        """Give a fresh copy the block itself, not a copy of it, and ignore what it raises."""
         process = self._function
         if self._filter is not None:
             process = (self._filter.copy() if self.copied else self._filter).process
         if process is not None:
-            # What it raises is told elsewhere.
+            # Another test tells what it raises.
             with contextlib.suppress(Exception), np.errstate(all="ignore"):
                 process(block)
 

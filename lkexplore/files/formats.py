@@ -1,4 +1,4 @@
-"""Which kinds of sound file there are to write, what each holds, and where a file may go."""
+"""Which kinds of sound file can be written, what each holds, and where a file may go."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ class Format:
 
 
 _MP3_RATES = frozenset((8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000))
+"""Sample rates in Hz of MPEG-1, MPEG-2 (ISO/IEC 11172-3 and 13818-3) and MPEG-2.5, layer III."""
+
 FORMATS = {
     ".wav": Format("WAV", "FLOAT", 64, 768_000),
     ".flac": Format("FLAC", "PCM_24", 8, 655_350),
@@ -31,6 +33,7 @@ FORMATS = {
     ".ogg": Format("OGG", "VORBIS", 64, 192_000),
     ".mp3": Format("MP3", "MPEG_LAYER_III", 2, 48_000, _MP3_RATES),
 }
+"""What each suffix that can be written stands for; the highest rates are in Hz."""
 
 
 def as_target(path: str | os.PathLike[str]) -> Path:
@@ -39,12 +42,12 @@ def as_target(path: str | os.PathLike[str]) -> Path:
     Parameters
     ----------
     path : str or path-like
-        Where a file is wanted.
+        Path of the file to write.
 
     Returns
     -------
     Path
-        Absolute.
+        Absolute path.
 
     Raises
     ------
@@ -67,16 +70,16 @@ def fitting(
     Parameters
     ----------
     target : Path
-        The file; of it only the suffix counts, in upper or lower case.
+        The file, of whose name only the suffix counts, in upper or lower case.
     channels, sample_rate : int
-        What is to be written; the rate in Hz.
+        Number of channels and rate in Hz of the sound to write.
     suffixes : iterable of str
-        Which of the formats are possible here.
+        Suffixes of the formats that are possible here.
 
     Returns
     -------
     Format
-        With the subtype that is usual for it.
+        The format, with its usual subtype.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A FLAC file that grows and is whole all the while, up to its last full block."""
+"""A FLAC file that grows and is valid at any time, up to its last full block."""
 
 from __future__ import annotations
 
@@ -13,24 +13,38 @@ from numpy.typing import NDArray
 __all__ = ["GrowingFlac"]
 
 _PIECE = 1 << 12
-# Where STREAMINFO counts the samples, in 36 bits, and has the checksum of all of them.
-_BLOCK_AT, _RATE_AT, _CHECKSUM_AT = 8, 18, 26
+"""Samples per channel that are written at a time, so that an error costs no more than the last."""
+
+_BLOCK_AT = 8
+"""Byte of the file at which STREAMINFO has the length of a block (RFC 9639, 2024, section 8.2)."""
+
+_RATE_AT = 18
+"""Byte of the file at which STREAMINFO has the rate, and in the last 36 of 64 bits how many samples
+there are (RFC 9639, 2024, section 8.2).
+"""
+
+_CHECKSUM_AT = 26
+"""Byte of the file at which STREAMINFO has the checksum of all samples (RFC 9639, 2024, section
+8.2).
+"""
+
 _COUNT_MASK = 2**36 - 1
+"""The 36 bits in which STREAMINFO counts the samples per channel."""
 
 
 class GrowingFlac:
-    """Appends to a new FLAC file; how much its header says there is, :meth:`sync` updates.
+    """Appends to a new FLAC file; :meth:`sync` updates how much its header says there is.
 
     Parameters
     ----------
     path : Path
-        The file, which is made.
+        Path of the file, which is made.
     sample_rate, channels : int
         Rate in Hz, and 1 to 8 channels.
     exact16 : bool
-        16-bit integers if true, else 24-bit ones.
+        Whether it holds 16-bit integers; otherwise 24-bit ones.
     overwrite : bool
-        Whether there may be a file already.
+        Whether an existing file is replaced.
 
     Raises
     ------
@@ -91,7 +105,7 @@ class GrowingFlac:
             self._set_count(self._whole)
 
     def finish(self) -> None:
-        """Write the last block, see everything onto the disk, and close."""
+        """Write the last block, wait until the disk has everything, and close."""
         if self._encoder is not None:
             self._encoder.close()
             if self._count() != self.frames:
@@ -116,7 +130,7 @@ class GrowingFlac:
         import soundfile
 
         class Encoder(soundfile.SoundFile):  # type: ignore[misc]
-            # Else it seeks three times for every piece.
+            # Otherwise it seeks three times for every piece.
             def seekable(self) -> bool:
                 return False
 
@@ -127,7 +141,7 @@ class GrowingFlac:
             self._channels,
             format="FLAC",
             subtype="PCM_16" if self._exact16 else "PCM_24",
-            # Of slow sound the blocks of the usual level are half a second long.
+            # At low rates, the blocks of the usual level are half a second long.
             compression_level=0.625 if self._rate >= 32_000 else 0.25,
         )
 

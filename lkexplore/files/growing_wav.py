@@ -1,4 +1,4 @@
-"""A WAV file that grows and is whole all the while, beyond 4 GB too."""
+"""A WAV file that grows and is valid at any time, beyond 4 GB too."""
 
 from __future__ import annotations
 
@@ -14,8 +14,21 @@ from numpy.typing import NDArray
 __all__ = ["GrowingWav"]
 
 _LARGEST = 2**32 - 1
-_PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
+"""Largest size in bytes that fits 32 bits; in an RF64 file it stands for one in ds64 (EBU Tech
+3306, 2009).
+"""
+
+_PCM = 1
+"""Format tag of integers (Microsoft and IBM, 1991)."""
+
+_FLOAT = 3
+"""Format tag of IEEE floats."""
+
+_EXTENSIBLE = 0xFFFE
+"""Format tag of more than two channels: what the samples are then stands in a GUID."""
+
 _GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")
+"""Last 14 bytes of that GUID; the first two are the format tag of the samples."""
 
 
 class GrowingWav:
@@ -24,15 +37,15 @@ class GrowingWav:
     Parameters
     ----------
     path : Path
-        The file, which is made.
+        Path of the file, which is made.
     sample_rate, channels : int
         Rate in Hz, and 1 to 64 channels.
     exact16 : bool
-        16-bit integers if true, else 32-bit floats.
+        Whether it holds 16-bit integers; otherwise 32-bit floats.
     overwrite : bool
-        Whether there may be a file already.
+        Whether an existing file is replaced.
     largest : int
-        The size in bytes beyond which a RIFF file becomes an RF64 file.
+        Size in bytes beyond which a RIFF file becomes an RF64 file.
 
     Raises
     ------
@@ -60,7 +73,7 @@ class GrowingWav:
         self._rate, self._channels, self._largest = sample_rate, channels, largest
         self._dtype = np.dtype("<i2" if exact16 else "<f4")
         self._frame = channels * self._dtype.itemsize
-        # Without a buffer of Python's: what is written is out of reach of a killed process.
+        # Without a buffer of Python's: what is written survives the process being killed.
         self._file = path.open("wb" if overwrite else "xb", buffering=0)
         try:
             self._begin = len(self._header())
@@ -91,7 +104,7 @@ class GrowingWav:
         self._file.seek(0, os.SEEK_END)
 
     def finish(self) -> None:
-        """Bring the header up to date, see everything onto the disk, and close."""
+        """Bring the header up to date, wait until the disk has everything, and close."""
         self.sync()
         os.fsync(self._file.fileno())
         self._file.close()

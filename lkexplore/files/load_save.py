@@ -24,13 +24,16 @@ from .sidecar import Facts, read_sidecar, remove_sidecar, write_sidecar
 
 __all__ = ["ClippedWarning", "load", "save"]
 
-# Vorbis puts every call's samples on the C stack: small pieces only.
 _CHUNK = 1 << 14
+"""Samples per channel that are written at a time: Vorbis puts every call's samples on the C stack.
+"""
+
 _WAV_LIMIT = 2**32 - 2**16
+"""Bytes of samples above which a wav becomes an RF64 file: 4 GB, less what its header takes."""
 
 
 class ClippedWarning(UserWarning):
-    """Samples beyond full scale were clipped, for the file holds integers."""
+    """Samples beyond full scale were clipped, because the file holds integers."""
 
 
 def load(
@@ -41,8 +44,8 @@ def load(
     Parameters
     ----------
     path : str or path-like
-        A file of any kind that libsndfile reads: wav, flac, ogg, mp3, aiff and others, of any
-        bit depth. One that is still being written, or was cut off, is read as far as it goes.
+        Path of a file of any kind that libsndfile reads: wav, flac, ogg, mp3, aiff and others, of
+        any bit depth. One that is still being written, or was cut off, is read as far as it goes.
     start, end : float, optional
         The part to read, as in ``recording[start:end]``, in seconds; the rest of a wav or flac
         is not even looked at.
@@ -50,8 +53,8 @@ def load(
     Returns
     -------
     Recording
-        Integers are scaled so that full scale is 1. When, whose, gaps and timing are those of
-        the sidecar, ``x.flac.json`` for ``x.flac``; without one it is named after the file.
+        Integers are scaled so that full scale is 1. Start, identity, gaps and timing come from the
+        sidecar, ``x.flac.json`` for ``x.flac``; without one it is named after the file.
 
     Raises
     ------
@@ -63,9 +66,14 @@ def load(
     Warns
     -----
     SidecarWarning
-        If a file is there by the name of the sidecar that cannot be used.
+        If there is a sidecar that cannot be used.
     UserWarning
         If the file is broken in the middle: then it is read up to there.
+
+    See Also
+    --------
+    save : Write a sound file.
+    lkexplore.sample : A sound that comes with the package.
 
     Notes
     -----
@@ -73,7 +81,11 @@ def load(
 
     Examples
     --------
-    >>> voice = load("voice.flac")  # doctest: +SKIP
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     save(([0.0, 0.5, 0.25], 8000), f"{folder}/three.wav")
+    ...     load(f"{folder}/three.wav", start=1 / 8000).samples.tolist()
+    [[0.5, 0.25]]
     """
     source = Path(path)
     samples, rate, begin = read_part(source, start, end)
@@ -96,9 +108,9 @@ def save(
     Parameters
     ----------
     sound : Recording or (samples, sample_rate)
-        What to write.
+        The sound to write.
     path : str or path-like
-        Ends in ``.wav`` (written as 32-bit float, so nothing is lost), ``.flac`` (24-bit
+        Path that ends in ``.wav`` (written as 32-bit float, so nothing is lost), ``.flac`` (24-bit
         integers, lossless for anything that came from 16 or 24 bits; up to 8 channels), ``.ogg``
         (Vorbis; up to 192 kHz) or ``.mp3`` (1 or 2 channels; 8 to 48 kHz, the usual rates).
     subtype : str, optional
@@ -118,6 +130,11 @@ def save(
     ClippedWarning
         If samples beyond full scale had to be clipped: wav as float, the default, keeps them.
 
+    See Also
+    --------
+    load : Read a sound file.
+    lkexplore.Recording.save : The same as a method.
+
     Notes
     -----
     The file is written beside its place under another name, flushed to the disk, and then moved
@@ -125,10 +142,14 @@ def save(
 
     Examples
     --------
-    >>> save(([0.0, 0.5], 8000), "two.wav")  # doctest: +SKIP
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     save(([0.0, 0.5], 8000), f"{folder}/two.wav")
+    ...     load(f"{folder}/two.wav").samples.tolist()
+    [[0.0, 0.5]]
     """
     recording = as_recording(sound)
-    # Through a symbolic link to the file itself, which is what is to be replaced.
+    # Through a symbolic link to the file itself, which is the one to replace.
     chosen = _fitting(recording, Path(os.path.realpath(path)), subtype)
     target = as_target(path)
     part = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
@@ -168,7 +189,7 @@ def _fitting(recording: Recording, target: Path, subtype: str | None) -> Format:
 
 
 def _write(recording: Recording, part: Path, chosen: Format) -> None:
-    """Write a whole file and see to it that all of it is on the disk; OSError if not."""
+    """Write a whole file and make sure that all of it is on the disk; OSError if not."""
     import soundfile
 
     samples = recording.samples

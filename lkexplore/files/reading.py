@@ -25,14 +25,21 @@ if TYPE_CHECKING:
 
 __all__ = ["assemble", "one_line", "read_part"]
 
-# Small, for of the piece in which a file breaks nothing is to be had.
 _CHUNK = 1 << 12
-# A broken header may promise any length; even silence is hardly compressed further than this.
+"""Samples per channel that are read at a time: of the piece in which a file breaks, nothing can be
+read.
+"""
+
 _MOST_FRAMES_PER_BYTE = 1024
-# So many frames mean that the file does not say how many.
+"""Samples per channel and byte of a file, at most: a broken header may promise any length, but even
+silence is hardly compressed further.
+"""
+
 _UNKNOWN = 1 << 62
-# What sounds the same after a jump to the middle as when it is read up to there.
+"""Samples per channel from which on a file does not say how many it has."""
+
 _SEEKABLE = frozenset(("WAV", "WAVEX", "RF64", "W64", "FLAC", "AIFF", "AU", "CAF"))
+"""Formats that sound the same after a jump to the middle as when they are read up to there."""
 
 
 def read_part(
@@ -43,18 +50,18 @@ def read_part(
     Parameters
     ----------
     source : Path
-        The file.
+        Path of the file.
     start, end : float, optional
-        In seconds, as in ``recording[start:end]``.
+        Start and end of the part in seconds, as in ``recording[start:end]``.
 
     Returns
     -------
     samples : ndarray of float32, shape (channels, n)
-        May hold what is no sound, such as NaN.
+        The samples, which may include NaN and infinity.
     sample_rate : int
-        In Hz.
+        Sample rate in Hz.
     begin : int
-        Which sample of the file is the first.
+        Number of the first sample in the file, from 0.
 
     Raises
     ------
@@ -95,11 +102,11 @@ def assemble(samples: NDArray[np.float32], begin: int, facts: Facts) -> Recordin
     Parameters
     ----------
     samples : ndarray of float32, shape (channels, n)
-        The part.
+        Samples of the part.
     begin : int
-        Which sample of the file is its first.
+        Number of its first sample in the file, from 0.
     facts : Facts
-        What is known.
+        Facts about the whole file.
 
     Returns
     -------
@@ -170,7 +177,7 @@ def _read(
     except soundfile.SoundFileError as error:
         if not count and not more:
             raise
-        # All that was promised is there: it was left unfinished in the midst of what follows.
+        # If all that was promised is there, the writer was stopped within what follows.
         if count < promised or not promised:
             seconds = (count + sum(piece.shape[1] for piece in more)) / file.samplerate
             warnings.warn(

@@ -11,8 +11,10 @@ from .load_save import load
 __all__ = ["sample", "sample_names"]
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-# In an installed package, and in a checkout of the project.
+"""Folder of the package."""
+
 _FOLDERS = (_PACKAGE / "_data", _PACKAGE.parent / "data")
+"""Folders that the sounds may be in: in an installed package, and in a checkout of the project."""
 
 
 def sample_names() -> tuple[str, ...]:
@@ -37,8 +39,8 @@ def sample(name: str) -> Recording:
     Parameters
     ----------
     name : str
-        ``"speech"``, ``"speech_noisy"``, ``"plucked"``, ``"chirp"``, ``"clicks"``, ``"sweep"`` or
-        ``"hum"``; what each one is stands in ``data/README.md``.
+        Name of the sound: ``"speech"``, ``"speech_noisy"``, ``"plucked"``, ``"chirp"``,
+        ``"clicks"``, ``"sweep"`` or ``"hum"``; ``data/README.md`` describes each.
 
     Returns
     -------
@@ -49,6 +51,11 @@ def sample(name: str) -> Recording:
     ------
     FileError
         If there is no such sample.
+
+    See Also
+    --------
+    sample_names : The names that it takes.
+    lkexplore.load : A sound from a file of your own.
 
     Notes
     -----

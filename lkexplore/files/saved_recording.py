@@ -16,8 +16,8 @@ from .sidecar import Facts
 
 __all__ = ["SavedRecording"]
 
-# Longer ones are not read only to be shown.
 _SHOWN_SECONDS = 120.0
+"""Seconds of the longest recording that is read only to be shown."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -33,11 +33,12 @@ class SavedRecording:
     duration : float
         Length in seconds, gaps included.
     started_at, started_monotonic, identity, track, name, gaps, concealed, timing
-        As in :class:`lkexplore.Recording`; gaps and concealment beyond the end are cut off.
+        Start, origin, gaps and timing, as in :class:`lkexplore.Recording`; gaps and concealment
+        beyond the end are cut off.
     ended : Reason or str
-        Why it ended, see :class:`lkexplore.Reason`.
+        Reason why it ended, see :class:`lkexplore.Reason`.
     error : str, optional
-        What went wrong, such as a full disk; None if nothing did.
+        Message of the error, such as of a full disk; None if there was none.
 
     Notes
     -----
@@ -46,8 +47,14 @@ class SavedRecording:
 
     Examples
     --------
-    >>> saved = await room.record("alice", 3600, path="alice.flac")  # doctest: +SKIP
-    >>> saved.load(60, 90).plot()  # doctest: +SKIP
+    >>> from tempfile import TemporaryDirectory
+    >>> import lkexplore as lk
+    >>> hum = lk.sample("hum")
+    >>> with TemporaryDirectory() as folder:
+    ...     hum.save(f"{folder}/hum.flac")
+    ...     saved = SavedRecording(Path(folder, "hum.flac"), hum.sample_rate, 1, hum.duration)
+    ...     saved.load(0.5, 1.5).duration
+    1.0
     """
 
     path: Path
@@ -66,7 +73,7 @@ class SavedRecording:
     error: str | None = None
 
     def __post_init__(self) -> None:
-        # Frozen: what a recording does too, for the disk may have taken less than was heard.
+        # As a recording does, because the disk may have taken less than was heard.
         object.__setattr__(self, "gaps", clip(self.gaps, 0.0, self.duration))
         object.__setattr__(self, "concealed", clip(self.concealed, 0.0, self.duration))
 

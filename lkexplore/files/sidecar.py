@@ -29,8 +29,13 @@ __all__ = [
 ]
 
 _MARK = "lkexplore"
+"""Key by which a sidecar is told from another program's JSON; its value is the version."""
+
 _VERSION = 1
+"""Version of the sidecars that are written and read."""
+
 _MOST_BYTES = 1 << 26
+"""Bytes of the largest sidecar that is read."""
 
 
 class SidecarWarning(UserWarning):
@@ -44,12 +49,12 @@ class Facts:
     Parameters
     ----------
     sample_rate : int
-        In Hz; tells whether a sidecar and a file belong together.
+        Sample rate in Hz; tells whether a sidecar and a file belong together.
     started_at, started_monotonic, identity, track, name, gaps, concealed, timing
-        As in :class:`lkexplore.Recording`.
+        Start, origin, gaps and timing, as in :class:`lkexplore.Recording`.
     ended : Reason or str, optional
-        Why the recording ended, see :class:`lkexplore.Reason`; None while it is still being
-        written, and for ever if whoever wrote it was killed.
+        Reason why the recording ended, see :class:`lkexplore.Reason`; None while it is still being
+        written, and also if the program that wrote it was killed.
 
     Notes
     -----
@@ -99,15 +104,15 @@ def write_sidecar(path: str | os.PathLike[str], facts: Facts) -> Path:
     Parameters
     ----------
     path : str or path-like
-        The sound file, which need not be there yet.
+        Path of the sound file, which need not be there yet.
     facts : Facts
-        What to write. If it has ``ended``, the disk is waited for; before, a crash of the whole
-        computer may lose it.
+        Facts to write. If ``ended`` is given, it waits until the disk has them; otherwise a crash
+        of the whole computer may lose them.
 
     Returns
     -------
     Path
-        Where it is.
+        Path of the sidecar.
 
     Raises
     ------
@@ -116,7 +121,10 @@ def write_sidecar(path: str | os.PathLike[str], facts: Facts) -> Path:
 
     Examples
     --------
-    >>> write_sidecar("x.flac", Facts(48000, identity="alice"))  # doctest: +SKIP
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_sidecar(f"{folder}/x.flac", Facts(48000, identity="alice")).name
+    'x.flac.json'
     """
     target = sidecar_path(path)
     lines = (
@@ -146,9 +154,9 @@ def read_sidecar(path: str | os.PathLike[str], sample_rate: int | None = None) -
     Parameters
     ----------
     path : str or path-like
-        The sound file.
+        Path of the sound file.
     sample_rate : int, optional
-        What the file has, in Hz, if it is known.
+        Sample rate of the file in Hz, if it is known.
 
     Returns
     -------
@@ -162,7 +170,10 @@ def read_sidecar(path: str | os.PathLike[str], sample_rate: int | None = None) -
 
     Examples
     --------
-    >>> read_sidecar("x.flac").identity  # doctest: +SKIP
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = write_sidecar(f"{folder}/x.flac", Facts(48000, identity="alice"))
+    ...     read_sidecar(f"{folder}/x.flac").identity
     'alice'
     """
     source = sidecar_path(path)

@@ -22,6 +22,7 @@ from .sidecar import remove_sidecar
 __all__ = ["SoundWriter", "check_stream_path"]
 
 _KINDS = {".wav": GrowingWav, ".flac": GrowingFlac}
+"""What writes each kind of file that can be streamed to, by suffix."""
 
 
 class _Growing(Protocol):
@@ -44,7 +45,8 @@ def check_stream_path(
     Parameters
     ----------
     path, sample_rate, channels, overwrite
-        As for :class:`SoundWriter`.
+        Path, sample rate in Hz, number of channels, and whether a file may be replaced, as for
+        :class:`SoundWriter`.
 
     Returns
     -------
@@ -81,11 +83,11 @@ class SoundWriter:
     Parameters
     ----------
     path : str or path-like
-        Ends in ``.wav`` or ``.flac``.
+        Path that ends in ``.wav`` or ``.flac``.
     sample_rate : int
-        In Hz, 1 to 768000; flac up to 655350.
+        Sample rate in Hz, 1 to 768000; flac up to 655350.
     channels : int
-        1 to 64; flac up to 8.
+        Number of channels, 1 to 64; flac up to 8.
     exact16 : bool
         Whether to keep 16-bit integers, the form in which sound comes out of a room. If false,
         32-bit floats (wav) or 24-bit integers (flac).
@@ -95,7 +97,7 @@ class SoundWriter:
     Attributes
     ----------
     path : Path
-        Where the file is, absolute.
+        Absolute path of the file.
     frames : int
         Samples per channel written so far; after an error, how many the file holds.
 
@@ -116,8 +118,11 @@ class SoundWriter:
 
     Examples
     --------
-    >>> with SoundWriter("x.wav", 48000, 1) as file:  # doctest: +SKIP
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder, SoundWriter(f"{folder}/x.wav", 48000, 1) as file:
     ...     file.write_int16(np.zeros(480, np.int16))
+    ...     file.seconds
+    0.01
     """
 
     def __init__(
@@ -161,7 +166,7 @@ class SoundWriter:
         Parameters
         ----------
         interleaved : ndarray of int16, shape (n * channels,)
-            One sample of every channel after the other.
+            Samples, one of every channel after the other.
 
         Raises
         ------
@@ -188,7 +193,7 @@ class SoundWriter:
         Parameters
         ----------
         samples : array_like, float32 or int16, shape (channels, n)
-            Full scale is [-1, 1]; beyond it, integers are clipped.
+            Samples, full scale being [-1, 1]; beyond it, integers are clipped.
 
         Raises
         ------
@@ -216,7 +221,7 @@ class SoundWriter:
         Parameters
         ----------
         count : int
-            0 or more. In a wav they are written in no time, whatever their number.
+            Number of samples, 0 or more. In a wav they take no time to write, however many.
 
         Raises
         ------

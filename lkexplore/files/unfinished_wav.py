@@ -10,7 +10,10 @@ from typing import BinaryIO
 __all__ = ["mended"]
 
 _LARGEST = 2**32 - 1
+"""Largest size in bytes that fits 32 bits."""
+
 _MOST_CHUNKS = 100
+"""Chunks that are looked through for the samples."""
 
 
 def mended(source: Path) -> BinaryIO | None:
@@ -19,13 +22,13 @@ def mended(source: Path) -> BinaryIO | None:
     Parameters
     ----------
     source : Path
-        Any file.
+        Path of any file.
 
     Returns
     -------
     binary file or None
-        The file as it should be, for reading; None if it is none of these, or is in order. The
-        file on the disk stays as it is.
+        The file as it should be, for reading; None if it is no such file. The file on the disk
+        stays as it is.
 
     Raises
     ------
@@ -59,7 +62,7 @@ def mended(source: Path) -> BinaryIO | None:
 
 
 class _Mended(io.FileIO):
-    """A file of which some bytes read differently."""
+    """A file in which some bytes are read as other ones."""
 
     def __init__(self, source: Path, changes: dict[int, bytes]) -> None:
         super().__init__(source)

@@ -135,3 +135,7 @@ __all__ = [
     "peaking",
     "webrtc",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

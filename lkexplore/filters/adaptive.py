@@ -14,10 +14,18 @@ from .parameter import Parameter
 
 __all__ = ["Lms", "Nlms", "lms", "nlms"]
 
-# Products this small are not spread over threads, which would cost more than they save.
 _PRODUCT = 200_000
+"""Multiplications in one product of matrices, at most: larger ones are spread over threads, which
+costs more time than it saves here.
+"""
+
 _LONGEST_STEP = 32
+"""Samples that are adapted to at a time, at most."""
+
 _POWER_FLOOR = 1e-6
+"""Power, full scale being 1, that is added to that of the reference, so that silence is not divided
+by.
+"""
 
 
 class Lms(RunningFilter):
@@ -26,9 +34,9 @@ class Lms(RunningFilter):
     Attributes
     ----------
     reference : Recording or None
-        What to cancel, in step with the sound from its first sample on.
+        The sound to cancel, in step with the filtered sound from its first sample on.
     taps : int
-        How many weights.
+        Number of weights, 1 to 4096.
     """
 
     step = Parameter(low=0.0, high=2.0)
@@ -68,7 +76,8 @@ class Lms(RunningFilter):
         Parameters
         ----------
         block : array_like, shape (channels, n)
-            As long as the sound's; channels are averaged. Missing samples count as silence.
+            Samples of the reference at this filter's sample rate, as many as in the block of sound;
+            channels are averaged. Missing samples count as silence.
 
         Raises
         ------
@@ -147,7 +156,7 @@ class _AdaptiveRun:
 
     def _adapt(self, seen: NDArray[np.float64], sound: NDArray[np.float64]) -> NDArray[np.float64]:
         with np.errstate(over="ignore", invalid="ignore"):
-            # A copy, for the product of an array with itself would be spread over threads.
+            # A copy, because the product of an array with itself would be spread over threads.
             alike = seen @ np.ascontiguousarray(seen.T)
             steps = self._owner.steps(np.diagonal(alike))
             ahead = sound - self.weights @ seen.T
@@ -168,24 +177,32 @@ def lms(reference: Recording | None = None, taps: int = 64, step: float = 0.01) 
     Parameters
     ----------
     reference : Recording, optional
-        What to cancel, as another microphone heard it, in step with the sound from its first
-        sample. Without it give blocks by ``filter.far(block)``, each before the block of sound
-        that it goes with.
+        The sound to cancel, as another microphone recorded it, in step with the sound from its
+        first sample. Without it give blocks by ``filter.far(block)``, each before the block of
+        sound that it goes with.
     taps : int
-        1 to 4096 weights: how long a way from reference to sound can be learned, in samples.
+        Number of weights, 1 to 4096: the longest way from reference to sound, in samples, that can
+        be learned.
     step : float
-        0 to 2: how fast to learn. It is stable below ``2 / (taps * power of the reference)``.
+        Step size, 0 to 2: how fast to learn. It is stable below
+        ``2 / (taps * power of the reference)``.
 
     Returns
     -------
     Lms
-        With the parameter ``step`` and the ``weights``; no latency. What comes out is the error:
-        the sound without what the reference explains. A new step acts at once.
+        With the parameter ``step`` and the ``weights``; no latency. The output is the error: the
+        sound without what the reference explains. A new step acts at once.
 
     Raises
     ------
     FilterError
         If a value is out of its range; from ``process`` if the step makes the weights run away.
+
+    See Also
+    --------
+    nlms : A step that allows for how loud the reference is.
+    webrtc : Cancel echo as browsers do for calls.
+    denoise : Reduce noise without a second microphone.
 
     References
     ----------
@@ -208,10 +225,13 @@ def nlms(reference: Recording | None = None, taps: int = 64, step: float = 0.5) 
 
     Parameters
     ----------
-    reference, taps
-        As for :func:`lms`.
+    reference : Recording, optional
+        The sound to cancel, as for :func:`lms`.
+    taps : int
+        Number of weights, 1 to 4096, as for :func:`lms`.
     step : float
-        0 to 2, both ends excluded from what works: stable in between, whatever the level.
+        Step size, 0 to 2: how fast to learn. Between the two ends it works and is stable, whatever
+        the level of the reference.
 
     Returns
     -------
@@ -222,6 +242,11 @@ def nlms(reference: Recording | None = None, taps: int = 64, step: float = 0.5) 
     ------
     FilterError
         As :func:`lms`.
+
+    See Also
+    --------
+    lms : The same with a fixed step.
+    webrtc : Cancel echo as browsers do for calls.
 
     References
     ----------

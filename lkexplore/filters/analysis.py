@@ -20,11 +20,18 @@ __all__ = [
     "quadratic_roots",
 ]
 
-# A zero this near to the unit circle is on it: rounding alone has moved it.
 _ON_CIRCLE = 1e-9
+"""Distance from the unit circle below which a zero counts as on it: rounding alone moves it so far.
+"""
+
 _NUDGE = 1e-5
+"""Radians per sample to move away from a frequency at which the response is zero."""
+
 _STEP = 1e-6
+"""Radians per sample to either side over which the slope of the phase is measured."""
+
 _LONGEST = 10_000_000
+"""Samples of the longest impulse response that can be asked for."""
 
 
 class PolesZeros(NamedTuple):
@@ -36,9 +43,9 @@ class PolesZeros(NamedTuple):
     Attributes
     ----------
     poles, zeros : ndarray of complex128
-        All within the unit circle, as far as the poles go.
+        Positions in the z-plane; all poles are within the unit circle.
     gain : float
-        Linear; negative if the sign is turned.
+        Linear gain; negative if the filter inverts the sign.
 
     Notes
     -----
@@ -90,9 +97,9 @@ def quadratic_roots(section: NDArray[np.float64]) -> NDArray[np.complex128]:
 def delay_of_roots(found: PolesZeros, omega: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the group delay in samples at angular frequencies, from poles and zeros.
 
-    The phase of ``e - root``, with ``e = exp(j omega)``, turns by ``Re(e / (e - root))`` per
-    radian (A. V. Oppenheim and R. W. Schafer, "Discrete-Time Signal Processing", 3rd edition,
-    section 5.3). On the unit circle that is one half, wherever it is asked.
+    The phase of ``e - root``, with ``e = exp(j omega)``, turns by ``Re(e / (e - root))`` per radian
+    (A. V. Oppenheim and R. W. Schafer, "Discrete-Time Signal Processing", 3rd edition, section
+    5.3). On the unit circle that is one half at every frequency.
     """
     turn = np.exp(1j * omega)
     total = np.zeros(omega.shape)
@@ -111,7 +118,7 @@ def delay_of_polynomial(
 ) -> NDArray[np.float64]:
     """Return the group delay in samples of a finite impulse response.
 
-    Where the response is zero it has no delay: what it has right beside is returned.
+    Where the response is zero it has no delay: the value right beside it is returned.
     """
     if np.array_equal(coefficients, coefficients[::-1]):
         return np.full(omega.shape, (len(coefficients) - 1) / 2)
@@ -139,10 +146,11 @@ def delay_of_response(
     Parameters
     ----------
     response : callable
-        From angular frequencies, also a little below 0 or above pi, to complex values.
+        Function from angular frequencies in radians per sample, also a little below 0 or above pi,
+        to the complex response.
     omega : ndarray of float64
-        Radians per sample.
+        Angular frequencies in radians per sample, 0 to pi.
     """
     turned = response(omega + _STEP) * np.conj(response(omega - _STEP))
-    # Squared, for at a zero on the unit circle the sign turns at once, which is no delay.
+    # Squared, because at a zero on the unit circle the sign flips at once, which is no delay.
     return np.asarray(-np.angle(turned**2) / (4 * _STEP), dtype=np.float64)

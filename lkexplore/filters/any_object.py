@@ -15,7 +15,7 @@ __all__ = ["as_filter"]
 
 
 class _Plain(Filter):
-    """An object of someone's own that has ``process``, as a filter."""
+    """An object of the user's that has ``process``, as a filter."""
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner
@@ -66,6 +66,12 @@ def as_filter(thing: Any) -> Filter:
     ------
     FilterError
         If it has no ``process``, or is a class instead of an object.
+
+    See Also
+    --------
+    from_function : A filter of a plain function.
+    Filter : Base class of filters of your own.
+    lkexplore.check : Try whether a filter does live what it does on a recording.
 
     Notes
     -----

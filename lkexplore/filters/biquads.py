@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 _Q_OF_BUTTERWORTH = 0.5**0.5
+"""Quality, a bare number, of a Butterworth filter of second order: the steepest without a bump."""
 
 
 def _gain() -> Parameter:
@@ -146,8 +147,8 @@ def notch(hz: float, q: float = 30.0) -> Notch:
     hz : float
         The frequency, in Hz: 1 up to below half the sample rate.
     q : float
-        Quality, 0.1 to 1000: the response is down by 3.01 dB at two frequencies that are
-        ``hz / q`` apart. The narrower, the longer it takes to bite: about ``2 q / hz`` seconds.
+        Quality, 0.1 to 1000: the response is down by 3.01 dB at two frequencies that are ``hz / q``
+        apart. A narrower notch takes longer to act: about ``2 q / hz`` seconds.
 
     Returns
     -------
@@ -159,10 +160,16 @@ def notch(hz: float, q: float = 30.0) -> Notch:
     FilterError
         As :func:`lkexplore.filters.lowpass`.
 
+    See Also
+    --------
+    dehum : Notches at a frequency and its multiples.
+    bandstop : Take out a wider band.
+    lkexplore.plot.response : Draw what is left of each frequency.
+
     Notes
     -----
-    It is the notch of R. Bristow-Johnson's cookbook, but for its width, which there shrinks
-    towards half the sample rate, and here is as said at any frequency.
+    It is the notch of R. Bristow-Johnson's cookbook, with another width: there it shrinks towards
+    half the sample rate, here it is as described at any frequency.
 
     References
     ----------
@@ -183,10 +190,10 @@ def allpass(hz: float, q: float = _Q_OF_BUTTERWORTH) -> Allpass:
     Parameters
     ----------
     hz : float
-        Where the phase is turned by 180 degrees, in Hz: 1 up to below half the sample rate. Far
-        below it is not turned, far above by 360 degrees.
+        Frequency at which the phase is turned by 180 degrees, in Hz: 1 up to below half the sample
+        rate. Far below, the phase is not turned; far above, by 360 degrees.
     q : float
-        0.1 to 1000: the greater, the faster the phase turns around `hz`.
+        Quality, 0.1 to 1000: the greater, the faster the phase turns around `hz`.
 
     Returns
     -------
@@ -197,6 +204,11 @@ def allpass(hz: float, q: float = _Q_OF_BUTTERWORTH) -> Allpass:
     ------
     FilterError
         As :func:`lkexplore.filters.lowpass`.
+
+    See Also
+    --------
+    delay : The same delay for all frequencies.
+    lkexplore.plot.response : Draw the phase and the delay.
 
     References
     ----------
@@ -217,12 +229,12 @@ def peaking(hz: float, gain_db: float, q: float = 1.0) -> Peaking:
     Parameters
     ----------
     hz : float
-        The middle, in Hz: 1 up to below half the sample rate.
+        Middle of the bump or dip, in Hz: 1 up to below half the sample rate.
     gain_db : float
-        What the response is there: -40 to 40 dB. Far away it is 0 dB.
+        Gain at `hz`, -40 to 40 dB. Far away it is 0 dB.
     q : float
-        0.1 to 100: half of `gain_db`, in dB, is reached at two frequencies about ``hz / q``
-        apart; a q of 1.41 makes an octave.
+        Quality, 0.1 to 100: half of `gain_db`, in dB, is reached at two frequencies about
+        ``hz / q`` apart; a q of 1.41 makes an octave.
 
     Returns
     -------
@@ -233,6 +245,12 @@ def peaking(hz: float, gain_db: float, q: float = 1.0) -> Peaking:
     ------
     FilterError
         As :func:`lkexplore.filters.lowpass`.
+
+    See Also
+    --------
+    parametric_eq : Several peaks and two shelves.
+    graphic_eq : One slider an octave.
+    notch : Take one frequency out entirely.
 
     References
     ----------
@@ -252,12 +270,13 @@ def low_shelf(hz: float, gain_db: float, q: float = _Q_OF_BUTTERWORTH) -> LowShe
     Parameters
     ----------
     hz : float
-        The middle of the slope, where half of `gain_db` is reached, in Hz: 1 up to below half
-        the sample rate.
+        Frequency of the middle of the slope, where half of `gain_db` is reached, in Hz: 1 up to
+        below half the sample rate.
     gain_db : float
-        What the response is far below: -40 to 40 dB. Far above it is 0 dB.
+        Gain far below `hz`, -40 to 40 dB. Far above it is 0 dB.
     q : float
-        0.1 to 10: how steep the slope is; above 0.71 the response overshoots on both sides.
+        Quality, 0.1 to 10: how steep the slope is; above 0.71 the response overshoots on both
+        sides.
 
     Returns
     -------
@@ -268,6 +287,12 @@ def low_shelf(hz: float, gain_db: float, q: float = _Q_OF_BUTTERWORTH) -> LowShe
     ------
     FilterError
         As :func:`lkexplore.filters.lowpass`.
+
+    See Also
+    --------
+    high_shelf : The same above a frequency.
+    peaking : Only around a frequency.
+    parametric_eq : Shelves and peaks together.
 
     References
     ----------
@@ -287,12 +312,12 @@ def high_shelf(hz: float, gain_db: float, q: float = _Q_OF_BUTTERWORTH) -> HighS
     Parameters
     ----------
     hz : float
-        The middle of the slope, where half of `gain_db` is reached, in Hz: 1 up to below half
-        the sample rate.
+        Frequency of the middle of the slope, where half of `gain_db` is reached, in Hz: 1 up to
+        below half the sample rate.
     gain_db : float
-        What the response is at half the sample rate: -40 to 40 dB. Far below it is 0 dB.
+        Gain at half the sample rate, -40 to 40 dB. Far below it is 0 dB.
     q : float
-        As for :func:`low_shelf`.
+        Quality, 0.1 to 10, as for :func:`low_shelf`.
 
     Returns
     -------
@@ -303,6 +328,12 @@ def high_shelf(hz: float, gain_db: float, q: float = _Q_OF_BUTTERWORTH) -> HighS
     ------
     FilterError
         As :func:`lkexplore.filters.lowpass`.
+
+    See Also
+    --------
+    low_shelf : The same below a frequency.
+    peaking : Only around a frequency.
+    parametric_eq : Shelves and peaks together.
 
     References
     ----------

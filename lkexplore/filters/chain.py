@@ -23,14 +23,14 @@ class Chain(Members):
     Parameters
     ----------
     *filters : Filter, or any object with a ``process`` method
-        In the order in which sound passes. They stay the same objects, so that setting a
-        parameter of one works in the chain; only an object given twice is copied for its second
+        The filters in the order in which sound passes. They stay the same objects, so that setting
+        a parameter of one works in the chain; only an object given twice is copied for its second
         place. Chains among them are taken apart.
 
     Attributes
     ----------
     filters : tuple of Filter
-        The members.
+        Filters of the chain, in order.
 
     Raises
     ------

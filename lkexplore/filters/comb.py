@@ -13,9 +13,15 @@ from .parameter import Parameter
 
 __all__ = ["Comb", "FeedbackComb", "comb", "feedback_comb"]
 
-# Delays so short are run sample by sample in compiled code, longer ones a delay at a time.
 _SHORT = 64
+"""Samples of the shortest delay that is run a whole delay at a time; shorter ones are run sample by
+sample in compiled code.
+"""
+
 _SILENCE = 1e-30
+"""Amplitude, full scale being 1, below which the memory is set to zero: a ringing that dies away
+would end in numbers that processors are slow with.
+"""
 
 
 class _CombDesign:
@@ -124,10 +130,11 @@ def comb(seconds: float, gain: float = 0.7) -> Comb:
     Parameters
     ----------
     seconds : float
-        How long ago: 0.0001 to 1 s, rounded to whole samples, at least one. The teeth of the comb
-        are ``1 / seconds`` Hz apart.
+        Delay, 0.0001 to 1 s, rounded to whole samples, at least one. The teeth of the comb are
+        ``1 / seconds`` Hz apart.
     gain : float
-        -1 to 1. At 1, frequencies half way between the teeth vanish; at -1, the teeth do.
+        Gain of the echo, -1 to 1. At 1, frequencies half way between the teeth vanish; at -1, the
+        teeth do.
 
     Returns
     -------
@@ -138,6 +145,11 @@ def comb(seconds: float, gain: float = 0.7) -> Comb:
     ------
     FilterError
         If a value is out of its range.
+
+    See Also
+    --------
+    feedback_comb : Echoes of echoes: it rings.
+    delay : Longer, and with its own share of the mix.
 
     References
     ----------
@@ -158,10 +170,11 @@ def feedback_comb(seconds: float, gain: float = 0.7) -> FeedbackComb:
     Parameters
     ----------
     seconds : float
-        How long ago: 0.0001 to 1 s, rounded to whole samples, at least one. The teeth of the comb
-        are ``1 / seconds`` Hz apart.
+        Delay, 0.0001 to 1 s, rounded to whole samples, at least one. The teeth of the comb are
+        ``1 / seconds`` Hz apart.
     gain : float
-        -0.99 to 0.99; at the teeth the sound grows ``1 / (1 - abs(gain))`` times as large.
+        Gain of what is fed back, -0.99 to 0.99; at the teeth the sound grows
+        ``1 / (1 - abs(gain))`` times as large.
 
     Returns
     -------
@@ -172,6 +185,11 @@ def feedback_comb(seconds: float, gain: float = 0.7) -> FeedbackComb:
     ------
     FilterError
         If a value is out of its range.
+
+    See Also
+    --------
+    comb : A single echo.
+    echo : Echoes that are heard one by one.
 
     References
     ----------

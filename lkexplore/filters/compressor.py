@@ -19,7 +19,7 @@ class Compressor(RunningFilter):
     Attributes
     ----------
     reduction : float
-        By how many dB it turned the last sample down, makeup left aside; for a meter.
+        How many dB the last sample was turned down, without the makeup gain; for a meter.
     """
 
     threshold = Parameter("dB", low=-80.0, high=0.0, scale="db")
@@ -53,7 +53,7 @@ class Compressor(RunningFilter):
 
     @property
     def reduction(self) -> float:
-        """By how many dB it turned the last sample down."""
+        """How many dB the last sample was turned down."""
         return self._run.smooth.last if isinstance(self._run, _CompressorRun) else 0.0
 
     def wanted(self) -> tuple[float, float, float, float]:
@@ -90,17 +90,17 @@ def compressor(
     Parameters
     ----------
     threshold : float
-        -80 to 0 dBFS: the peak level above which sound is turned down.
+        Peak level above which sound is turned down, -80 to 0 dBFS.
     ratio : float
-        1 to 100: how many dB more at the input make one dB more at the output.
+        Ratio, 1 to 100: how many dB more at the input make one dB more at the output.
     attack : float
-        0.0001 to 1 s: the time to reach 63 % of a reduction.
+        Time to reach 63 % of a reduction, 0.0001 to 1 s.
     release : float
-        0.001 to 5 s: the time in which a reduction, in dB, falls to 37 %.
+        Time in which a reduction, in dB, falls to 37 %, 0.001 to 5 s.
     knee : float
-        0 to 40 dB: the width around the threshold over which compression sets in.
+        Width around the threshold over which compression sets in, 0 to 40 dB.
     makeup : float
-        0 to 60 dB added to everything.
+        Gain added to everything, 0 to 60 dB.
 
     Returns
     -------
@@ -112,6 +112,12 @@ def compressor(
     ------
     FilterError
         If a value is out of its range.
+
+    See Also
+    --------
+    limiter : Never above a level.
+    expander : Make quiet sound quieter.
+    lkexplore.plot.levels : Draw the level over time.
 
     References
     ----------

@@ -14,7 +14,10 @@ from .parameter import Parameter
 __all__ = ["Delay", "delay", "echo"]
 
 LONGEST_SECONDS = 5.0
+"""Seconds of the longest delay that can be set."""
+
 _NOTHING = 1e-12
+"""Gain below which the response counts as zero, so that it has no group delay."""
 
 
 class Delay(RunningFilter):
@@ -106,7 +109,7 @@ class _DelayRun:
         return out
 
     def _room(self) -> int:
-        """How far one step may go: not past what the step itself writes, nor past a move."""
+        """Return how many samples one step may take, up to its own output and the end of a move."""
         if self._at == self._line.shape[1]:
             self._line[:, : self._longest] = self._line[:, -self._longest :]
             self._at = self._longest
@@ -125,7 +128,7 @@ class _DelayRun:
         return before + share * (after - before)
 
     def _write(self, piece: NDArray[np.float64]) -> None:
-        # An echo dying away would end in numbers that processors are slow with.
+        # An echo that dies away would end in numbers that processors are slow with.
         piece[np.abs(piece) < 1e-30] = 0.0
         self._line[:, self._at : self._at + piece.shape[1]] = piece
         self._at += piece.shape[1]
@@ -137,11 +140,11 @@ def delay(seconds: float, feedback: float = 0.0, mix: float = 1.0) -> Delay:
     Parameters
     ----------
     seconds : float
-        0.001 to 5 s, rounded to whole samples.
+        Delay, 0.001 to 5 s, rounded to whole samples.
     feedback : float
-        -0.99 to 0.99: how much of what comes out of the line goes into it again.
+        Share of the delayed sound that is fed back into the line, -0.99 to 0.99.
     mix : float
-        0 to 1: the share of the delayed sound, the rest being the sound as it was.
+        Share of the delayed sound, 0 to 1; the rest is the sound as it was.
 
     Returns
     -------
@@ -154,6 +157,11 @@ def delay(seconds: float, feedback: float = 0.0, mix: float = 1.0) -> Delay:
     ------
     FilterError
         If a value is out of its range.
+
+    See Also
+    --------
+    echo : The delayed sound mixed with what it was.
+    comb : An echo so near that it colours the sound.
 
     References
     ----------
@@ -176,7 +184,8 @@ def echo(seconds: float = 0.3, feedback: float = 0.4, mix: float = 0.35) -> Dela
     Parameters
     ----------
     seconds, feedback, mix : float
-        As for :func:`delay`.
+        Delay in seconds, share that is fed back, and share of the delayed sound, as for
+        :func:`delay`.
 
     Returns
     -------
@@ -187,6 +196,11 @@ def echo(seconds: float = 0.3, feedback: float = 0.4, mix: float = 0.35) -> Dela
     ------
     FilterError
         If a value is out of its range.
+
+    See Also
+    --------
+    delay : The delayed sound alone.
+    feedback_comb : Echoes so near that they sound as a tone.
 
     References
     ----------

@@ -15,8 +15,12 @@ from .parameter import Parameter
 __all__ = ["Denoise", "denoise"]
 
 WINDOW_SECONDS = 0.02
-# How much of the estimate comes from the window before; Ephraim & Malah's value.
+"""Seconds of a window; a new one begins every quarter of it."""
+
 _MEMORY = 0.98
+"""Share, from 0 to 1, of the estimate that comes from the window before: alpha of Y. Ephraim and D.
+Malah, 1984, equation 51, with their value.
+"""
 
 
 class Denoise(RunningFilter):
@@ -25,7 +29,7 @@ class Denoise(RunningFilter):
     Attributes
     ----------
     profile : Recording or None
-        What noise alone sounds like; None while it learns that from the sound.
+        Recording of noise alone; None if the noise is learned from the sound itself.
     """
 
     reduction = Parameter("dB", low=0.0, high=60.0)
@@ -108,13 +112,13 @@ def denoise(
     Parameters
     ----------
     profile : Recording, optional
-        Noise alone, at least 20 ms and better a second of it, at any sample rate, with one
-        channel or as many as the sound. Without it the noise floor is learned from the sound's
+        Recording of noise alone, at least 20 ms and better a second of it, at any sample rate, with
+        one channel or as many as the sound. Without it the noise floor is learned from the sound's
         own pauses, over the last 1.6 s, so that it takes about that long to know it.
     reduction : float
-        0 to 60 dB: the most that anything is turned down.
+        Largest reduction of any frequency, 0 to 60 dB.
     threshold : float
-        -20 to 20 dB: how far above the noise floor sound must be to pass; more takes out more
+        Level above the noise floor at which sound passes, -20 to 20 dB; a higher one takes out more
         noise, and more of the sound.
 
     Returns
@@ -126,6 +130,12 @@ def denoise(
     ------
     FilterError
         If a value is out of its range, or the profile is too short or has other channels.
+
+    See Also
+    --------
+    webrtc : Noise suppression as browsers do it.
+    gate : Silence between the words.
+    dehum : Take out mains hum alone.
 
     References
     ----------

@@ -18,12 +18,21 @@ from .parameter import Parameter
 __all__ = ["GraphicEq", "graphic_eq", "parametric_eq"]
 
 _MIDDLES = tuple(1000.0 * 2.0**octave for octave in range(-5, 5))
+"""Middle of each band in Hz, from 31.25 to 16000, an octave apart."""
+
 _NAMES = tuple(f"db_{int(middle)}" for middle in _MIDDLES)
-# Two points at half height an octave apart.
+"""Parameter that holds the gain of each band, in the order of the middles."""
+
 _Q = 2**0.5
-# Bands beyond this share of the sample rate would have no upper side.
+"""Quality of each peak, a bare number: at half height, in dB, it is an octave wide."""
+
 _HIGHEST = 0.45
+"""Share of the sample rate, from 0 to 0.5, above which a band does nothing: it would have no upper
+side.
+"""
+
 _ROUNDS = 8
+"""Rounds in which the gains are corrected for what the neighbouring bands do."""
 
 
 def _octave() -> Parameter:
@@ -69,7 +78,7 @@ def _octave_sections(wanted: dict[float, float], sample_rate: int) -> NDArray[np
     gains = target.copy()
     steps = np.exp(-2j * np.pi / sample_rate * np.outer(middles, np.arange(3)))
     for _ in range(_ROUNDS):
-        # What each band does in each middle for one of its dB; at 0 dB, for a small one.
+        # The gain in every middle for 1 dB of each band; a band at 0 dB is tried with 0.1 dB.
         probed = np.where(np.abs(gains) < 0.1, 0.1, gains)
         sections = _peaks(middles, probed, sample_rate)
         size = np.abs(steps @ sections[:, :3].T) / np.abs(steps @ sections[:, 3:].T)
@@ -90,9 +99,9 @@ def graphic_eq(gains_db: Sequence[float] | Mapping[float, float] = (0.0,) * 10) 
     Parameters
     ----------
     gains_db : sequence of 10 float, or mapping of Hz to float
-        -12 to 12 dB for 31, 62, 125, 250, 500, 1000, 2000, 4000, 8000 and 16000 Hz; in a mapping,
-        those that are not 0, as ``{125: -6, 4000: 3}``. (Exactly, the lowest two are 31.25 and
-        62.5 Hz.)
+        Gains of the bands, -12 to 12 dB, for 31, 62, 125, 250, 500, 1000, 2000, 4000, 8000 and
+        16000 Hz; in a mapping, those that are not 0, as ``{125: -6, 4000: 3}``. (Exactly, the
+        lowest two are 31.25 and 62.5 Hz.)
 
     Returns
     -------
@@ -105,6 +114,11 @@ def graphic_eq(gains_db: Sequence[float] | Mapping[float, float] = (0.0,) * 10) 
     ------
     FilterError
         If there are not ten, a frequency is none of these, or a gain is out of its range.
+
+    See Also
+    --------
+    parametric_eq : Any frequencies and widths.
+    peaking : A single band.
 
     References
     ----------
@@ -140,9 +154,9 @@ def parametric_eq(
     Parameters
     ----------
     *peaks : sequences (hz, gain_db) or (hz, gain_db, q)
-        As for :func:`peaking`.
+        Bands around a frequency: Hz, gain in dB and quality, as for :func:`peaking`.
     low, high : sequence (hz, gain_db) or (hz, gain_db, q), optional
-        As for :func:`low_shelf` and :func:`high_shelf`.
+        Shelves: Hz, gain in dB and quality, as for :func:`low_shelf` and :func:`high_shelf`.
 
     Returns
     -------
@@ -154,6 +168,12 @@ def parametric_eq(
     ------
     FilterError
         If there is no band at all, or a value is out of its range.
+
+    See Also
+    --------
+    graphic_eq : One slider an octave.
+    peaking : A single peak.
+    low_shelf : A single shelf.
 
     References
     ----------

@@ -82,17 +82,17 @@ def expander(
     Parameters
     ----------
     threshold : float
-        -100 to 0 dBFS: the peak level below which sound is turned down.
+        Peak level below which sound is turned down, -100 to 0 dBFS.
     ratio : float
-        1 to 100: how many dB one dB less at the input becomes at the output.
+        Ratio, 1 to 100: how many dB less at the output one dB less at the input makes.
     attack : float
-        0.0001 to 1 s: the time to reach 63 % of the way up when sound gets louder.
+        Time to go 63 % of the way up when sound gets louder, 0.0001 to 1 s.
     release : float
-        0.001 to 5 s: the time of the way down when it gets quieter.
+        Time of the way down when sound gets quieter, 0.001 to 5 s.
     knee : float
-        0 to 40 dB: the width around the threshold over which expansion sets in.
+        Width around the threshold over which expansion sets in, 0 to 40 dB.
     depth : float
-        0 to 120 dB: the most that sound is turned down.
+        Largest reduction, 0 to 120 dB.
 
     Returns
     -------
@@ -103,6 +103,12 @@ def expander(
     ------
     FilterError
         If a value is out of its range.
+
+    See Also
+    --------
+    gate : Silence below a level.
+    compressor : Make loud sound less loud.
+    lkexplore.plot.levels : Draw the level over time.
 
     References
     ----------

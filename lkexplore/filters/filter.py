@@ -7,7 +7,6 @@ import difflib
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import FilterError, SoundError
 from ..sound.convert import WEBRTC_RATE
-from ..sound.validation import MAX_CHANNELS, as_sample_rate, as_samples
+from ..sound.validation import as_sample_rate
 from .analysis import PolesZeros
 from .parameter import BoundParameter, Parameter
 
@@ -23,9 +22,10 @@ if TYPE_CHECKING:
     from ..sound.recording import Recording
     from .chain import Chain
 
-__all__ = ["Filter", "as_block"]
+__all__ = ["Filter"]
 
 _CHUNK = 1 << 16
+"""Samples of the blocks in which a whole recording goes through a filter."""
 
 
 class Filter(ABC):
@@ -38,9 +38,9 @@ class Filter(ABC):
     Attributes
     ----------
     sample_rate : int
-        Hz; 48000 until it is set.
+        Samples per second in Hz; 48000 until it is set.
     latency : int
-        By how many samples the output is late; a subclass sets it if it is not 0.
+        Number of samples by which the output is late; a subclass sets it if it is not 0.
     parameters : mapping of str to BoundParameter
         The attributes declared with :class:`Parameter`, for sliders.
 
@@ -95,14 +95,14 @@ class Filter(ABC):
     def changed(self) -> None:  # noqa: B027  - few filters need it
         """Take note that parameters or the sample rate have changed.
 
-        A subclass may redo its design here, or raise FilterError, upon which the old values are
-        put back. It is called in whatever thread made the change, also within ``__init__``.
+        A subclass may redo its design here, or raise FilterError: then the old values are put back.
+        It is called in whatever thread made the change, also within ``__init__``.
         """
 
     def __setattr__(self, name: str, value: Any) -> None:
         known = name.startswith("_") or name in self.__dict__ or hasattr(type(self), name)
         if not known and (meant := _meant(name, type(self))):
-            # A subclass may well have an attribute of that name, so it is no error.
+            # A subclass may have an attribute of that name, so it is no error.
             warnings.warn(
                 f"{type(self).__name__} has no parameter {name!r}: did you mean {meant!r}?",
                 UserWarning,
@@ -191,8 +191,8 @@ class Filter(ABC):
         Returns
         -------
         ndarray of float64
-            Of the shape of ``hz``: minus the slope of the phase. Where the response is zero, and
-            has no phase, it is what it is right beside.
+            Of the shape of ``hz``: minus the slope of the phase. Where the response is zero, and so
+            has no phase, it is the value right beside it.
 
         Raises
         ------
@@ -222,7 +222,7 @@ class Filter(ABC):
         Parameters
         ----------
         n : int
-            How many samples of the answer, at least 1.
+            Number of samples of the response, 1 to 10 000 000.
 
         Returns
         -------
@@ -242,7 +242,7 @@ class Filter(ABC):
         Parameters
         ----------
         recording : Recording
-            What to filter.
+            The sound to filter.
 
         Returns
         -------
@@ -252,8 +252,8 @@ class Filter(ABC):
         Raises
         ------
         FilterError
-            If the filter does not fit the recording, or puts out other than as many finite
-            samples as came in.
+            If the filter does not fit the recording, or does not put out as many finite samples as
+            came in.
         """
         from ..sound.recording import Recording
 
@@ -320,62 +320,9 @@ class Filter(ABC):
 
 
 def _meant(name: str, kind: type[Filter]) -> str:
-    """Return the parameter that somebody may have meant who misspelt it, or nothing."""
+    """Return the parameter that a misspelt name probably means, or an empty string."""
     declared = [n for base in kind.__mro__ for n, v in vars(base).items() if type(v) is Parameter]
     return next(iter(difflib.get_close_matches(name, declared, 1, 0.8)), "")
-
-
-def as_block(block: ArrayLike) -> NDArray[np.float32]:
-    """Check a block as filters take it.
-
-    Parameters
-    ----------
-    block : array_like, shape (channels, n)
-        Finite samples; n may be 0.
-
-    Returns
-    -------
-    ndarray of float32, shape (channels, n)
-        A read-only view where nothing had to be converted.
-
-    Raises
-    ------
-    FilterError
-        If it has another number of dimensions.
-    SoundError
-        If it is no sound otherwise, NaN and infinity among the reasons.
-
-    Examples
-    --------
-    >>> as_block([[0.0, 0.5]]).shape
-    (1, 2)
-    """
-    if isinstance(block, np.ndarray) and _is_plainly_sound(block):
-        view: NDArray[np.float32] = block.view()
-        view.flags.writeable = False
-        return view
-    try:
-        shape = np.shape(block)
-    except ValueError:
-        raise FilterError(
-            "a block with channels of different lengths cannot be filtered: give (channels, n)"
-        ) from None
-    if len(shape) != 2:
-        what = f"a block of shape {shape}" if shape else type(block).__name__
-        raise FilterError(
-            f"{what} cannot be filtered: give (channels, n), for one channel block[None, :]"
-        )
-    return as_samples(block)
-
-
-def _is_plainly_sound(block: NDArray[Any]) -> bool:
-    """Return whether a block is what it should be, in less time than saying what is wrong."""
-    if block.dtype != np.float32 or block.ndim != 2 or not block.flags.c_contiguous:
-        return False
-    flat = block.ravel()
-    # One NaN or infinity makes the sum of squares so; sound too loud for it does as well.
-    power = flat.dot(flat)
-    return isfinite(power) and 0 < len(block) <= MAX_CHANNELS
 
 
 def _run(worker: Filter, samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -383,7 +330,7 @@ def _run(worker: Filter, samples: NDArray[np.float32]) -> NDArray[np.float32]:
     length, late = samples.shape[1], worker.latency
     out: NDArray[np.float32] | None = None
     for begin in range(0, length + late, _CHUNK):
-        # A copy, for a filter of one's own may well work in place.
+        # A copy, because a filter of the user's may work in place.
         block = samples[:, begin : begin + _CHUNK].copy()
         missing = min(_CHUNK, length + late - begin) - block.shape[1]
         if missing:

@@ -1,4 +1,4 @@
-"""Filters with linear phase: every frequency late by the same, none by more."""
+"""Filters with linear phase: all frequencies are late by the same time."""
 
 from __future__ import annotations
 
@@ -30,10 +30,18 @@ __all__ = [
 FirMethod = Literal["window", "parks-mcclellan", "least squares"]
 
 _METHODS = ("window", "parks-mcclellan", "least squares")
+"""Ways to design the taps, the window first, which is the default."""
+
 _TAPS = Parameter(low=3, high=16_383, whole=True, step=2)
+"""How many taps, as a parameter: odd, so that the latency is a whole number of samples."""
+
 _STOP = Parameter("dB", low=20.0, high=120.0)
-# Longer ones take seconds to design, or do not come out at all.
+"""How far the stop-band is down, in dB, as a parameter."""
+
 _MOST_OPTIMAL = 2047
+"""Taps of the longest design other than by a window: longer ones take seconds, or are not found at
+all.
+"""
 
 
 class _Fir(LinearFilter):
@@ -55,7 +63,7 @@ class _Fir(LinearFilter):
 
     @property
     def transition(self) -> float:
-        """From pass-band to stop-band, in Hz, at the present taps, ``stop_db`` and sample rate."""
+        """Width of the slope in Hz at the present taps, ``stop_db`` and sample rate."""
         taps, stop_db = self.__dict__["taps"], self.__dict__["stop_db"]
         # Kaiser's estimate, the inverse of scipy.signal.kaiserord's.
         width = (stop_db - 7.95) / 2.285 / (taps - 1)
@@ -180,19 +188,19 @@ def fir_lowpass(
     Parameters
     ----------
     cutoff : float
-        The middle of the slope, where the response has about half its height, in Hz: 1 up to
-        below half the sample rate.
+        Frequency of the middle of the slope, where the response has about half its height, in Hz:
+        1 up to below half the sample rate.
     taps : int
         Length of the impulse response, odd, 3 to 16383; up to 2047 unless `design` is
         ``"window"``. The more, the steeper, and the later: ``latency`` is ``(taps - 1) / 2``.
     design : {"window", "parks-mcclellan", "least squares"}
-        ``"window"``: the ideal response, cut off by a Kaiser window. ``"parks-mcclellan"``:
-        ripples of equal height, the lowest that so many taps can have. ``"least squares"``: the
-        least energy of what is amiss.
+        ``"window"``: the ideal response, cut off by a Kaiser window. ``"parks-mcclellan"``: ripples
+        of equal height, the lowest that so many taps can have. ``"least squares"``: the least
+        energy of the error.
     stop_db : float
-        How far the response is down in the stop-band, about: 20 to 120 dB; up to 10 dB less near
-        the slope with ``"least squares"``. It is paid for with a wider slope, which the attribute
-        ``transition`` tells in Hz.
+        Approximate attenuation in the stop-band, 20 to 120 dB; up to 10 dB less near the slope with
+        ``"least squares"``. The higher it is, the wider the slope: the attribute ``transition`` is
+        its width in Hz.
 
     Returns
     -------
@@ -204,6 +212,12 @@ def fir_lowpass(
     FilterError
         As :func:`lkexplore.filters.lowpass`; and as soon as the sample rate is known, if the
         slope of a design other than ``"window"`` does not fit between 0 and half the rate.
+
+    See Also
+    --------
+    lowpass : Steeper for less work and without latency, but not of linear phase.
+    from_ba : Taps of your own.
+    lkexplore.plot.response : Draw the response.
 
     Notes
     -----
@@ -234,7 +248,8 @@ def fir_highpass(
     Parameters
     ----------
     cutoff, taps, design, stop_db
-        As for :func:`fir_lowpass`.
+        Cutoff in Hz, number of taps, kind of design and attenuation in dB, as for
+        :func:`fir_lowpass`.
 
     Returns
     -------
@@ -245,6 +260,11 @@ def fir_highpass(
     ------
     FilterError
         As :func:`fir_lowpass`.
+
+    See Also
+    --------
+    highpass : Without latency, but not of linear phase.
+    fir_lowpass : Let through what is below.
 
     References
     ----------
@@ -272,7 +292,7 @@ def fir_bandpass(
     low, high : float
         The middles of the slopes, in Hz: ``1 <= low < high``, below half the sample rate.
     taps, design, stop_db
-        As for :func:`fir_lowpass`.
+        Number of taps, kind of design and attenuation in dB, as for :func:`fir_lowpass`.
 
     Returns
     -------
@@ -283,6 +303,11 @@ def fir_bandpass(
     ------
     FilterError
         As :func:`fir_lowpass`, and if the band has no width.
+
+    See Also
+    --------
+    bandpass : Without latency, but not of linear phase.
+    fir_bandstop : Take out what is between.
 
     References
     ----------
@@ -310,7 +335,7 @@ def fir_bandstop(
     low, high : float
         The middles of the slopes, in Hz: ``1 <= low < high``, below half the sample rate.
     taps, design, stop_db
-        As for :func:`fir_lowpass`.
+        Number of taps, kind of design and attenuation in dB, as for :func:`fir_lowpass`.
 
     Returns
     -------
@@ -321,6 +346,11 @@ def fir_bandstop(
     ------
     FilterError
         As :func:`fir_bandpass`.
+
+    See Also
+    --------
+    bandstop : Without latency, but not of linear phase.
+    fir_bandpass : Let through what is between.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Linear filters from coefficients of one's own."""
+"""Linear filters from coefficients of your own."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from .linear.linear_filter import LinearFilter
 __all__ = ["Coefficients", "from_ba", "from_sos"]
 
 _SILENCE = 1e-150
+"""Number below which the memory is set to zero: processors add such small ones many times slower.
+"""
 
 
 class Coefficients(LinearFilter):
@@ -100,10 +102,11 @@ def from_sos(sections: ArrayLike, sample_rate: int | None = None) -> Coefficient
     Parameters
     ----------
     sections : array_like, shape (k, 6)
-        ``b0 b1 b2 a0 a1 a2`` of each, a0 not 0, all poles within the unit circle.
+        Coefficients ``b0 b1 b2 a0 a1 a2`` of each section, a0 not 0, all poles within the unit
+        circle.
     sample_rate : int, optional
-        What they were designed for, in Hz. If given, sound of another rate is refused; if not,
-        the same coefficients are used at any rate.
+        Sample rate that the coefficients were designed for, in Hz. If given, sound of another rate
+        is refused; if not, the same coefficients are used at any rate.
 
     Returns
     -------
@@ -114,6 +117,12 @@ def from_sos(sections: ArrayLike, sample_rate: int | None = None) -> Coefficient
     ------
     FilterError
         If the shape is another, a number is not finite, or the filter is not stable.
+
+    See Also
+    --------
+    from_ba : Coefficients of the difference equation.
+    lowpass : Ready-made designs.
+    lkexplore.plot.pole_zero : Draw where the poles and zeros are.
 
     Notes
     -----
@@ -145,13 +154,13 @@ def from_ba(
     Parameters
     ----------
     b, a : array_like, shape (n,)
-        ``a[0] y[n] + a[1] y[n-1] + ... = b[0] x[n] + b[1] x[n-1] + ...``; all poles within the
-        unit circle. With `a` left out, `b` is a finite impulse response of any length.
+        Coefficients of ``a[0] y[n] + a[1] y[n-1] + ... = b[0] x[n] + b[1] x[n-1] + ...``; all poles
+        within the unit circle. With `a` left out, `b` is a finite impulse response of any length.
     sample_rate : int, optional
-        As for :func:`from_sos`.
+        Sample rate that the coefficients were designed for, in Hz, as for :func:`from_sos`.
     latency : int
-        By how many samples the output is late, such as half the length of a finite response with
-        linear phase; whole recordings are then not late.
+        Number of samples by which the output is late, 0 or more, such as half the length of a
+        finite response with linear phase; whole recordings are then not late.
 
     Returns
     -------
@@ -162,6 +171,12 @@ def from_ba(
     ------
     FilterError
         If there is no number, one is not finite, ``a[0]`` is 0, or the filter is not stable.
+
+    See Also
+    --------
+    from_sos : Second-order sections, more precise at high orders.
+    fir_lowpass : Ready-made taps.
+    lkexplore.plot.pole_zero : Draw where the poles and zeros are.
 
     Notes
     -----

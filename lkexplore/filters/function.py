@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FilterError
-from .filter import Filter, as_block
+from .as_block import as_block
+from .filter import Filter
 
 __all__ = ["FunctionFilter", "from_function"]
 
 
 class FunctionFilter(Filter):
-    """A function of one's own as a filter; see :func:`from_function`."""
+    """A function of your own as a filter; see :func:`from_function`."""
 
     def __init__(self, function: Callable[..., Any], state: Any = None, latency: int = 0) -> None:
         if not callable(function) or isinstance(function, type):
@@ -34,7 +35,7 @@ class FunctionFilter(Filter):
         checked = as_block(block)
         if not checked.shape[1]:
             return np.zeros(checked.shape, dtype=np.float32)
-        # A copy, for the function may well work in place.
+        # A copy, because the function may work in place.
         if self._first is None:
             return self._sound(self.function(checked.copy()), checked)
         if self._channels != len(checked):
@@ -86,26 +87,32 @@ def from_function(
     Parameters
     ----------
     function : callable
-        Without a `state`, ``function(block)`` returns the filtered block: right for what needs
-        no past, such as a gain. With one, ``function(block, state)`` returns
-        ``(filtered block, state for the next block)``. Blocks are float32 of shape (channels, n),
-        n > 0 and of any size; they may be changed in place.
+        Function to call on each block. Without a `state`, ``function(block)`` returns the filtered
+        block: right for what needs no past, such as a gain. With one, ``function(block, state)``
+        returns ``(filtered block, state for the next block)``. Blocks are float32 of shape
+        (channels, n), n > 0 and of any size; they may be changed in place.
     state : object, or callable, optional
-        What the first block is to find, copied at each start; or a function from the number of
-        channels to it, as ``lambda channels: np.zeros((channels, 2))``.
+        State that the first block gets, copied at each start; or a function that takes the number
+        of channels and returns that state, such as ``lambda channels: np.zeros((channels, 2))``.
     latency : int
-        By how many samples the function makes sound late.
+        Number of samples by which the function delays sound, 0 or more.
 
     Returns
     -------
     FunctionFilter
-        Which gives the same at any block size if the function does.
+        A filter that gives the same at any block size if the function does.
 
     Raises
     ------
     FilterError
         If it is no function; while running, if it returns no finite block of the same shape, or
         no state.
+
+    See Also
+    --------
+    as_filter : A filter of an object with ``process``.
+    Filter : Base class of filters with parameters of your own.
+    lkexplore.check : Try whether a filter does live what it does on a recording.
 
     Notes
     -----

@@ -28,8 +28,8 @@ def gain(db: float) -> Gain:
     Parameters
     ----------
     db : float
-        -120 to 60 dB; 6.02 dB is twice the amplitude. Nothing is clipped here: what ends beyond
-        full scale is clipped only where integers are made of it.
+        Gain, -120 to 60 dB; 6.02 dB is twice the amplitude. Nothing is clipped here: samples beyond
+        full scale are clipped only when they are made integers.
 
     Returns
     -------
@@ -40,6 +40,12 @@ def gain(db: float) -> Gain:
     ------
     FilterError
         If the value is out of its range.
+
+    See Also
+    --------
+    compressor : Turn down loud sound alone.
+    limiter : Keep below a level.
+    lkexplore.measure.peak_dbfs : The level of the highest sample.
 
     Notes
     -----

@@ -15,11 +15,14 @@ from .parameter import Parameter
 
 __all__ = ["Gate", "gate"]
 
-# The level falls by 8.7 dB in this time: slow beside a voice's lowest tones.
 _LEVEL_SECONDS = 0.025
+"""Seconds in which the level falls by 8.7 dB: slow beside a voice's lowest tones."""
+
 _LONG_AGO = 1 << 60
-# After so many time constants nothing of the way is left in a floating-point number.
+"""Samples since the last loud one as long as there was none."""
+
 _ARRIVED = 40.0
+"""Time constants after which nothing of the way is left in a floating-point number."""
 
 
 class Gate(RunningFilter):
@@ -143,28 +146,34 @@ def gate(
     Parameters
     ----------
     threshold : float
-        -100 to 0 dBFS: the peak level at which it opens.
+        Peak level at which the gate opens, -100 to 0 dBFS.
     hysteresis : float
-        0 to 40 dB: how far below that the level must fall for it to close.
+        Distance below the threshold to which the level must fall for the gate to close, 0 to 40 dB.
     attack : float
-        0.0001 to 1 s: the time to open by 63 %, in dB.
+        Time to open by 63 %, in dB, 0.0001 to 1 s.
     hold : float
-        0 to 5 s for which it stays open after the level has fallen.
+        Time for which it stays open after the level has fallen, 0 to 5 s.
     release : float
-        0.001 to 5 s: the time to close by 63 %, in dB.
+        Time to close by 63 %, in dB, 0.001 to 5 s.
     depth : float
-        0 to 120 dB by which it turns down when closed.
+        Reduction when the gate is closed, 0 to 120 dB.
 
     Returns
     -------
     Gate
-        With these parameters; no latency. ``is_open`` says how it stands. All channels get the
-        same gain, by the loudest. A peak level falls by 8.7 dB in 25 ms.
+        With these parameters; no latency. ``is_open`` tells whether it is open. All channels get
+        the same gain, by the loudest. A peak level falls by 8.7 dB in 25 ms.
 
     Raises
     ------
     FilterError
         If a value is out of its range.
+
+    See Also
+    --------
+    expander : Quieter instead of silent.
+    denoise : Reduce noise under the sound as well.
+    lkexplore.plot.levels : Draw the level over time.
 
     References
     ----------

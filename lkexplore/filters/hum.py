@@ -11,8 +11,10 @@ from .parameter import Parameter
 
 __all__ = ["Dehum", "dehum"]
 
-# Harmonics from this share of half the rate on are left: a notch there has no upper side.
 _HIGHEST = 0.98
+"""Share of half the sample rate, from 0 to 1, above which harmonics are left: a notch there has no
+upper side.
+"""
 
 
 class Dehum(LinearFilter):
@@ -45,11 +47,11 @@ def dehum(hz: float = 50.0, harmonics: int = 8, q: float = 30.0) -> Dehum:
     hz : float
         The lowest frequency, in Hz: 10 to 1000; mains hum has 50 or 60.
     harmonics : int
-        How many notches, 1 to 40: at `hz`, ``2 hz``, ``3 hz`` and so on; those that would come
+        Number of notches, 1 to 40: at `hz`, ``2 hz``, ``3 hz`` and so on; those that would come
         beyond half the sample rate are left out.
     q : float
-        Quality of each, 1 to 1000: the notch at ``k hz`` is ``k hz / q`` wide, for as the mains
-        drift, their harmonics drift with them, each k times as far.
+        Quality of each, 1 to 1000: the notch at ``k hz`` is ``k hz / q`` wide, because when the
+        mains drift, harmonic k drifts k times as far.
 
     Returns
     -------
@@ -60,6 +62,12 @@ def dehum(hz: float = 50.0, harmonics: int = 8, q: float = 30.0) -> Dehum:
     ------
     FilterError
         As :func:`lkexplore.filters.lowpass`.
+
+    See Also
+    --------
+    notch : One frequency alone.
+    highpass : Everything below a frequency.
+    lkexplore.plot.spectrum : Draw where the hum is.
 
     References
     ----------

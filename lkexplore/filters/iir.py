@@ -24,8 +24,13 @@ __all__ = [
 ]
 
 _ORDER = Parameter(low=1, high=12, whole=True)
+"""Order of the filter, as a parameter."""
+
 _RIPPLE = Parameter("dB", low=0.01, high=6.0)
+"""How far the response may fall in the pass-band, in dB, as a parameter."""
+
 _STOP = Parameter("dB", low=10.0, high=120.0)
+"""How far the stop-band is down at least, in dB, as a parameter."""
 
 
 class _Classical(LinearFilter):
@@ -165,23 +170,24 @@ def lowpass(
     Parameters
     ----------
     cutoff : float
-        The edge, in Hz: 1 up to below half the sample rate. What the response is there depends
-        on `design`.
+        Cutoff frequency, in Hz: 1 up to below half the sample rate. The response there depends on
+        `design`.
     order : int
-        1 to 12; beyond the cutoff the response of a Butterworth filter falls by 6 dB an octave
-        for each.
+        Order, 1 to 12; beyond the cutoff the response of a Butterworth filter falls by 6 dB an
+        octave for each.
     design : {"butterworth", "chebyshev1", "chebyshev2", "elliptic", "bessel"}
-        ``"butterworth"``: as flat as can be, 3.01 dB down at the cutoff. ``"chebyshev1"``:
-        steeper, for ripples of `ripple_db` up to the cutoff. ``"chebyshev2"``: flat below, and
+        ``"butterworth"``: as flat as possible, 3.01 dB down at the cutoff. ``"chebyshev1"``:
+        steeper, with ripples of `ripple_db` up to the cutoff. ``"chebyshev2"``: flat below, and
         from the cutoff on at least `stop_db` down. ``"elliptic"``: steepest of all, ripples of
         `ripple_db` up to the cutoff and at least `stop_db` down soon after. ``"bessel"``: 3.01 dB
-        down at the cutoff, not steep, but without overshoot, for all below is nearly equally late.
+        down at the cutoff, not steep, but without overshoot, because everything below is nearly
+        equally late.
     ripple_db : float, optional
-        How far the response of ``"chebyshev1"`` and ``"elliptic"`` may fall in the pass-band:
-        0.01 to 6 dB; 0.5 unless given.
+        Ripple of ``"chebyshev1"`` and ``"elliptic"``, which is how far the response may fall in the
+        pass-band: 0.01 to 6 dB; 0.5 unless given.
     stop_db : float, optional
-        How far the response of ``"chebyshev2"`` and ``"elliptic"`` is down in the stop-band:
-        10 to 120 dB; 60 unless given.
+        Attenuation of ``"chebyshev2"`` and ``"elliptic"`` in the stop-band: 10 to 120 dB; 60 unless
+        given.
 
     Returns
     -------
@@ -195,6 +201,12 @@ def lowpass(
         If a value is out of its range, or the design has no such value. That the cutoff is below
         half the sample rate is checked as soon as the rate is known: by sound going through, or
         by setting ``sample_rate``.
+
+    See Also
+    --------
+    highpass : Let through what is above.
+    fir_lowpass : The same with linear phase.
+    lkexplore.plot.response : Draw the response.
 
     References
     ----------
@@ -226,9 +238,10 @@ def highpass(
     Parameters
     ----------
     cutoff : float
-        The edge, in Hz: 1 up to below half the sample rate.
+        Cutoff frequency, in Hz: 1 up to below half the sample rate.
     order, design, ripple_db, stop_db
-        As for :func:`lowpass`, with the pass-band above the cutoff.
+        Order, kind of design, ripple and attenuation in dB, as for :func:`lowpass`, with the
+        pass-band above the cutoff.
 
     Returns
     -------
@@ -240,6 +253,12 @@ def highpass(
     ------
     FilterError
         As :func:`lowpass`.
+
+    See Also
+    --------
+    lowpass : Let through what is below.
+    fir_highpass : The same with linear phase.
+    dehum : Take out mains hum alone.
 
     References
     ----------
@@ -267,12 +286,12 @@ def bandpass(
     Parameters
     ----------
     low, high : float
-        The edges, in Hz: ``1 <= low < high``, below half the sample rate.
+        Edges of the band, in Hz: ``1 <= low < high``, below half the sample rate.
     order : int
-        1 to 12; outside the band the response of a Butterworth filter falls by 6 dB an octave
-        for each, on either side.
+        Order, 1 to 12; outside the band the response of a Butterworth filter falls by 6 dB an
+        octave for each, on either side.
     design, ripple_db, stop_db
-        As for :func:`lowpass`, at either edge.
+        Kind of design, ripple and attenuation in dB, as for :func:`lowpass`, at either edge.
 
     Returns
     -------
@@ -284,6 +303,11 @@ def bandpass(
     ------
     FilterError
         As :func:`lowpass`, and if the band has no width.
+
+    See Also
+    --------
+    bandstop : Take out what is between.
+    fir_bandpass : The same with linear phase.
 
     References
     ----------
@@ -311,9 +335,10 @@ def bandstop(
     Parameters
     ----------
     low, high : float
-        The edges, in Hz: ``1 <= low < high``, below half the sample rate.
+        Edges of the band, in Hz: ``1 <= low < high``, below half the sample rate.
     order, design, ripple_db, stop_db
-        As for :func:`bandpass`, with the pass-bands outside the edges.
+        Order, kind of design, ripple and attenuation in dB, as for :func:`bandpass`, with the
+        pass-bands outside the edges.
 
     Returns
     -------
@@ -325,6 +350,12 @@ def bandstop(
     ------
     FilterError
         As :func:`bandpass`.
+
+    See Also
+    --------
+    notch : A single frequency.
+    bandpass : Let through what is between.
+    fir_bandstop : The same with linear phase.
 
     References
     ----------

@@ -13,9 +13,13 @@ from .parameter import Parameter, flag
 
 __all__ = ["Limiter", "limiter"]
 
-# Covers the rounding to float32, which could end above the ceiling otherwise.
 _MARGIN_DB = 1e-5
+"""How much more, in dB, is turned down than needed: rounding to float32 could end above the ceiling
+otherwise.
+"""
+
 _LOOKAHEAD = Parameter("s", low=0.0005, high=0.1)
+"""Seconds of the look-ahead, checked as a parameter is, but fixed once the limiter is made."""
 _LOOKAHEAD.name = "lookahead"
 
 
@@ -25,9 +29,9 @@ class Limiter(RunningFilter):
     Attributes
     ----------
     lookahead : float
-        Seconds.
+        Look-ahead in seconds, 0.0005 to 0.1.
     true_peak : bool
-        Whether the sound between the samples is kept below as well.
+        Whether the wave between the samples is kept below the ceiling as well.
     """
 
     ceiling = Parameter("dB", low=-60.0, high=0.0, scale="db")
@@ -131,15 +135,15 @@ def limiter(
     Parameters
     ----------
     ceiling : float
-        -60 to 0 dBFS: no sample of the output is above it.
+        Level that no sample of the output exceeds, -60 to 0 dBFS.
     release : float
-        0.001 to 5 s: the time in which a reduction, in dB, falls to 37 %.
+        Time in which a reduction, in dB, falls to 37 %, 0.001 to 5 s.
     lookahead : float
-        0.0005 to 0.1 s by which the sound is delayed, to turn it down smoothly before a peak;
+        Time by which the sound is delayed, 0.0005 to 0.1 s, to turn it down smoothly before a peak;
         fixed once made.
     true_peak : bool
-        Keep the wave between the samples below the ceiling too, for what converters and lossy
-        codecs make of it; fixed once made. It takes 24 samples more of delay.
+        Whether to keep the wave between the samples below the ceiling too, which converters and
+        lossy codecs reproduce; fixed once made. It takes 24 samples more of delay.
 
     Returns
     -------
@@ -151,6 +155,11 @@ def limiter(
     ------
     FilterError
         If a value is out of its range.
+
+    See Also
+    --------
+    compressor : Make loud sound less loud, without a hard edge.
+    lkexplore.measure.true_peak_dbtp : Measure the wave between the samples.
 
     Notes
     -----

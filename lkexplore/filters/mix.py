@@ -10,16 +10,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from .analysis import PolesZeros, as_frequencies, impulse
 from .any_object import as_filter
+from .as_block import as_block
 from .chain import Chain
 from .engine.ramp import Ramp
-from .filter import Filter, as_block
+from .filter import Filter
 from .linear.poles_zeros import sum_of
 from .parameter import BoundParameter, Parameter
 
 __all__ = ["Mix", "mix"]
 
-# Of the sample rate: how far the slope of the phase is looked for.
 _NUDGE = 1e-6
+"""Share of the sample rate to either side over which the slope of the phase is measured."""
 
 
 class Mix(Filter):
@@ -98,7 +99,7 @@ class Mix(Filter):
         behind = np.maximum(at - nudge, 0)
         turned = self.response(ahead) * np.conj(self.response(behind))
         radians = 2 * np.pi * (ahead - behind) / self.sample_rate
-        # Squared, for at a zero the sign turns at once, which is no delay.
+        # Squared, because at a zero the sign flips at once, which is no delay.
         return np.asarray(-np.angle(turned**2) / 2 / radians)
 
     def poles_zeros(self) -> PolesZeros:
@@ -127,7 +128,7 @@ def mix(filter: Any, wet: float = 0.5) -> Mix:
     Parameters
     ----------
     filter : Filter or object with ``process``
-        Used as it is, not copied, so that its parameters act in the mix.
+        The filter, used as it is and not copied, so that its parameters act in the mix.
     wet : float
         Share of the filtered sound, 0 to 1; the rest is the unfiltered, delayed by the filter's
         latency so that both are in step. The shares add up to one, which is right for two
@@ -142,6 +143,11 @@ def mix(filter: Any, wet: float = 0.5) -> Mix:
     ------
     FilterError
         If the share is out of its range, or the first argument is no filter.
+
+    See Also
+    --------
+    parallel : Add the outputs of several filters.
+    echo : A delay that has its own mix.
 
     Notes
     -----

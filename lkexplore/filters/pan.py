@@ -61,19 +61,24 @@ def pan(position: float) -> Pan:
     Parameters
     ----------
     position : float
-        -1 is left, 0 the middle, 1 right.
+        Place from left (-1) over the middle (0) to right (1).
 
     Returns
     -------
     Pan
-        With the parameter ``position``; no latency. One channel becomes two, placed at equal
-        power: in the middle both have -3.01 dB. Of two channels the one turned away from gets
-        quieter by the same law, and in the middle both stay as they are.
+        With the parameter ``position``; no latency. One channel becomes two, placed at equal power:
+        in the middle both have -3.01 dB. With two channels, the one on the other side gets quieter
+        by the same law, and in the middle both stay as they are.
 
     Raises
     ------
     FilterError
         If the position is out of its range, or the sound has more than two channels.
+
+    See Also
+    --------
+    gain : Louder or quieter on both sides.
+    lkexplore.Recording.mono : Mix the channels into one.
 
     References
     ----------

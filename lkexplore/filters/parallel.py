@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import FilterError
 from .analysis import PolesZeros, as_frequencies, delay_of_response
 from .any_object import as_filter
+from .as_block import as_block
 from .engine.member_filters import Members
-from .filter import Filter, as_block
+from .filter import Filter
 from .linear.delay_line import DelayLine
 from .linear.poles_zeros import sum_of
 
@@ -35,7 +36,7 @@ class Parallel(Members):
         checked = as_block(block)
         total: NDArray[np.float32] | None = None
         for member, line, wait in zip(self.filters, self._lines, self._waits(), strict=True):
-            # A copy, for a filter of one's own may well work in place.
+            # A copy, because a filter of the user's may work in place.
             out = np.asarray(member.process(checked.copy()))
             if out.ndim != 2 or out.shape[1] != checked.shape[1]:
                 raise FilterError(
@@ -127,20 +128,25 @@ def parallel(*filters: Any) -> Parallel:
     Parameters
     ----------
     *filters : Filter, or any object with a ``process`` method
-        At least one; all must give the same number of channels. They stay the same objects, so
-        that setting a parameter of one works in the sum; one given twice is copied.
+        The filters, at least one; all must give the same number of channels. They stay the same
+        objects, so that setting a parameter of one works in the sum; one given twice is copied.
 
     Returns
     -------
     Parallel
-        Its ``latency`` is the greatest of a member: the others wait for it, so that the sounds
-        meet again in step. Its response, group delay, poles and zeros and impulse response are
-        there if they are of all members.
+        Its ``latency`` is the greatest of a member: the others wait for it, so that the sounds meet
+        again in step. It has a response, a group delay, poles and zeros and an impulse response if
+        all its members have them.
 
     Raises
     ------
     FilterError
         If there is none, or one has no ``process``.
+
+    See Also
+    --------
+    mix : A filter together with the sound as it was.
+    Chain : Filters one after another, made by ``first | second``.
 
     Notes
     -----

@@ -13,8 +13,8 @@ __all__ = ["BoundParameter", "Parameter", "Scale", "flag", "frequency"]
 
 Scale = Literal["linear", "log", "db"]
 
-# The share of the sample rate that a frequency below half of it may reach.
 _BELOW_HALF = 0.4999
+"""Share of the sample rate that a frequency below half of it may reach."""
 
 
 class HasParameters(Protocol):
@@ -22,7 +22,7 @@ class HasParameters(Protocol):
 
     @property
     def sample_rate(self) -> int:
-        """In Hz."""
+        """Samples per second, in Hz."""
 
     def set(self, **values: float) -> None:
         """Change several parameters at once."""
@@ -36,22 +36,22 @@ class Parameter:
     Parameters
     ----------
     unit : str
-        Such as ``"Hz"`` or ``"dB"``; empty for a bare number.
+        Unit, such as ``"Hz"`` or ``"dB"``; empty for a bare number.
     low, high : float
-        The range, ends included.
+        Lowest and highest value allowed, in that unit.
     scale : {"linear", "log", "db"}
         How a slider should move: evenly, by ratios, or in decibels.
     whole : bool
-        Only whole numbers.
+        Whether only whole numbers are allowed.
     step : int
-        Of whole numbers, only every so many, from `low` on.
+        Distance between the whole numbers that are allowed, counted from `low`.
     below_half_rate : bool
-        A frequency: it must also stay below half the filter's sample rate.
+        Whether it is a frequency that must also stay below half the filter's sample rate.
 
     Raises
     ------
     FilterError
-        On assigning anything but a finite number in the range.
+        When a value other than a finite number in the range is assigned.
 
     Notes
     -----
@@ -121,7 +121,7 @@ class Parameter:
         Parameters
         ----------
         value : float
-            What is to be assigned.
+            The value to check.
 
         Returns
         -------
@@ -157,13 +157,13 @@ class BoundParameter:
     name, unit : str
         Name of the attribute, and its unit.
     low, high : float
-        The range at the filter's present sample rate.
+        Lowest and highest value allowed at the filter's present sample rate.
     scale : {"linear", "log", "db"}
-        How a slider should move.
+        How a slider should move: evenly, by ratios, or in decibels.
     whole : bool
-        Only whole numbers.
+        Whether only whole numbers are allowed.
     step : int
-        How far apart they are.
+        Distance between the whole numbers that are allowed.
     value : float
         The present value; assigning to it sets the filter's attribute.
 
@@ -204,7 +204,7 @@ class BoundParameter:
 
     @property
     def step(self) -> int:
-        """How far apart whole numbers are that are allowed."""
+        """Distance between the whole numbers that are allowed."""
         return self._parameter.step
 
     @property
@@ -240,8 +240,8 @@ def frequency() -> Parameter:
 
 
 def flag(name: str, value: Any) -> bool:
-    """Return what is either True or False, or raise FilterError if it is neither."""
-    # Anything that is not empty would count as true otherwise, "off" among it.
+    """Return a value that is True or False, or raise FilterError if it is neither."""
+    # Otherwise anything that is not empty would count as true, even "off".
     if not isinstance(value, bool | np.bool_):
         raise FilterError(f"{name}={value!r} cannot be: give True or False")
     return bool(value)

@@ -14,11 +14,16 @@ from .engine.stateful import RunningFilter
 
 __all__ = ["Board", "from_pedalboard"]
 
-# Pedalboard takes an array of two or fewer samples for another layout, and some of its effects
-# start afresh when a block is longer than before: so all its blocks have one length.
 FRAME = 64
+"""Samples of every block that Pedalboard gets: it mistakes two or fewer for another layout, and
+some of its effects start anew when a block is longer than before.
+"""
+
 _LONGEST_SECONDS = 5.0
+"""Seconds of silence, at most, that a board is given to measure how much it keeps back."""
+
 _SETTLED_SECONDS = 0.25
+"""Seconds in which a board keeps back no more than before, after which the measurement ends."""
 
 
 class Board(RunningFilter):
@@ -27,7 +32,7 @@ class Board(RunningFilter):
     Attributes
     ----------
     board : pedalboard.Pedalboard or pedalboard.Plugin
-        What is at work; its own attributes may be set, with whatever click that makes.
+        The effects at work; their own attributes may be set, which may click.
     """
 
     def __init__(self, board: Any) -> None:
@@ -136,7 +141,7 @@ def from_pedalboard(board: Any) -> Board:
     Parameters
     ----------
     board : pedalboard.Pedalboard, pedalboard.Plugin or callable
-        Effects, or a function that makes them. The function is needed for those that cannot be
+        The effects, or a function that makes them. The function is needed for those that cannot be
         made a second time by their settings alone, such as plug-ins from files: filtering a whole
         recording takes a second board.
 
@@ -151,6 +156,11 @@ def from_pedalboard(board: Any) -> Board:
     FilterError
         If it is no board, or cannot be made a second time.
 
+    See Also
+    --------
+    as_filter : Any other object with ``process``.
+    lkexplore.check : Try whether a filter does live what it does on a recording.
+
     References
     ----------
     P. Sobot, "Pedalboard", https://spotify.github.io/pedalboard (the extra ``pedalboard``).
@@ -158,7 +168,8 @@ def from_pedalboard(board: Any) -> Board:
 
     Examples
     --------
+    >>> import lkexplore as lk
     >>> from pedalboard import Gain, Pedalboard  # doctest: +SKIP
-    >>> louder = recording | from_pedalboard(Pedalboard([Gain(6)]))  # doctest: +SKIP
+    >>> louder = lk.sample("speech") | from_pedalboard(Pedalboard([Gain(6)]))  # doctest: +SKIP
     """
     return Board(board)

@@ -17,12 +17,12 @@ from .parameter import Parameter, flag
 
 __all__ = ["Webrtc", "webrtc"]
 
-# The far end may be this many frames ahead of the sound before it is let through early.
 _AHEAD = 2
+"""Frames of 10 ms by which the far end may be ahead of the sound; more are let through early."""
 
 
 class _Parts(NamedTuple):
-    """What of the processing is on, in the SDK's words."""
+    """Which parts of the processing are on, in the SDK's words."""
 
     noise_suppression: bool
     high_pass_filter: bool
@@ -36,7 +36,7 @@ class Webrtc(RunningFilter):
     Attributes
     ----------
     noise_suppression, high_pass, agc, echo_cancellation : bool
-        What is on.
+        Whether each part of the processing is on.
     """
 
     delay = Parameter("s", low=0.0, high=0.5)
@@ -103,8 +103,8 @@ class Webrtc(RunningFilter):
         Parameters
         ----------
         block : array_like, shape (channels, n)
-            At this filter's sample rate; channels are averaged. Any n, the sound's own for
-            an output that does not depend on blocks.
+            Samples of the far end at this filter's sample rate; channels are averaged. Any n is
+            allowed; with as many as the block of sound has, the output does not depend on blocks.
 
         Raises
         ------
@@ -168,7 +168,7 @@ class _Module:
         self._sample_rate = sample_rate
         self._inner = rtc.AudioProcessingModule(**parts._asdict())
         if parts.echo_cancellation:
-            # From the first far end on everything is 4 ms later, so let that be before all sound.
+            # From the first far end on everything is 4 ms later, so one is given before any sound.
             silence = np.zeros((1, sample_rate // 100))
             self.near(silence, 0)
             self.far(silence)
@@ -227,16 +227,16 @@ def webrtc(
     Parameters
     ----------
     noise_suppression : bool
-        Turn steady noise down.
+        Whether to turn steady noise down.
     high_pass : bool
-        Take out rumble below the voice.
+        Whether to take out rumble below the voice.
     agc : bool
-        Automatic gain control: bring the level to that of speech held close.
+        Whether to use automatic gain control, which brings the level to that of speech close by.
     echo_cancellation : bool
-        Cancel what is given by ``filter.far(block)``: what the loudspeaker plays, each block
-        before the block of microphone sound that goes with it.
+        Whether to cancel the sound that is given by ``filter.far(block)``: what the loudspeaker
+        plays, each block before the block of microphone sound that goes with it.
     delay : float
-        0 to 0.5 s from a far block to its echo, as far as it is known; a hint.
+        Time from a far block to its echo, 0 to 0.5 s, as far as it is known; a hint.
 
     Returns
     -------
@@ -252,6 +252,12 @@ def webrtc(
         If a value is out of its range, or the sound does not fit.
     MissingExtra
         If the LiveKit SDK, which the processing is part of, does not load.
+
+    See Also
+    --------
+    denoise : Noise reduction whose strength can be set.
+    nlms : Cancel an echo with weights that can be looked at.
+    compressor : Even out the level with values of your own.
 
     References
     ----------

@@ -32,3 +32,7 @@ __all__ = [
     "tone_hz",
     "true_peak_dbtp",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

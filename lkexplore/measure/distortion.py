@@ -15,6 +15,7 @@ from .tone import peak_hz, tone_hz
 __all__ = ["thd_db", "thd_n_db"]
 
 _STEPS = 12
+"""Steps of Gauss-Newton, at most, in the four-parameter fit (IEEE Std 1057-2017, section 4.6)."""
 
 
 def thd_db(sound: Sound, *, hz: float | None = None, harmonics: int = 10) -> float:
@@ -26,9 +27,10 @@ def thd_db(sound: Sound, *, hz: float | None = None, harmonics: int = 10) -> flo
         A steady tone of at least ten periods, with what was added to it; mixed to mono. Some
         seconds are enough: about 500 bytes of memory are used for every sample.
     hz : float, optional
-        About where the tone is, to a hundredth; by default the strongest one is taken.
+        Approximate frequency of the tone in Hz, to 1 %, below half the sample rate; by default the
+        strongest tone is taken.
     harmonics : int
-        Up to which multiple of the frequency to look, 2 to 50; those at or above half the sample
+        Highest multiple of the frequency to look at, 2 to 50; those at or above half the sample
         rate are left out.
 
     Returns
@@ -42,6 +44,11 @@ def thd_db(sound: Sound, *, hz: float | None = None, harmonics: int = 10) -> flo
     SoundError
         If it is silent or too short, no second harmonic is below half the sample rate, or a
         value is out of its range.
+
+    See Also
+    --------
+    thd_n_db : Noise counts as well.
+    tone_hz : The frequency of the tone.
 
     References
     ----------
@@ -76,21 +83,26 @@ def thd_n_db(sound: Sound, *, hz: float | None = None) -> float:
     Parameters
     ----------
     sound : Recording or (samples, sample_rate)
-        As in :func:`thd_db`.
+        A steady tone, as in :func:`thd_db`.
     hz : float, optional
-        As in :func:`thd_db`.
+        Approximate frequency of the tone in Hz, as in :func:`thd_db`.
 
     Returns
     -------
     float
-        dB: the power of everything but the tone and a constant, relative to the power of
-        everything but the constant. The whole band counts; filter the sound first for less,
-        such as the 20 Hz to 20 kHz of AES17. About -150 for a pure tone in float32.
+        dB: the power of everything except the tone and a constant, relative to the power of
+        everything except the constant. The whole band counts; filter the sound first for less, such
+        as the 20 Hz to 20 kHz of AES17. About -150 for a pure tone in float32.
 
     Raises
     ------
     SoundError
         If it is silent or too short.
+
+    See Also
+    --------
+    thd_db : Harmonics alone.
+    snr_db : Against a clean reference.
 
     References
     ----------

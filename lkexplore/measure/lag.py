@@ -17,6 +17,9 @@ __all__ = ["lag_limit", "lag_samples", "lag_seconds"]
 Method: TypeAlias = Literal["correlation", "gcc-phat"]
 
 _SILENT_SHARE = 1e-10
+"""Share of the mean power below which a bin of the cross-spectrum is left out (-100 dB): where
+there is next to no sound, its phase is chance.
+"""
 
 
 def lag_seconds(
@@ -34,12 +37,13 @@ def lag_seconds(
         The same sound twice, mixed to mono; a test at another rate is converted to the
         reference's. Levels, noise and different lengths do not matter.
     max_lag : float, optional
-        Look only at lags of at most so many seconds either way; needed for periodic sound, which
-        fits itself once every period.
+        Largest lag in seconds, above 0, that is looked at in either direction; needed for periodic
+        sound, which matches itself once every period.
     method : {"correlation", "gcc-phat"}
-        ``"correlation"`` is right for a sound and what became of it. ``"gcc-phat"`` whitens both
-        first (generalized cross-correlation with phase transform): its peak is sharp for sound
-        with strong resonances or echoes, such as one voice in two microphones of a room.
+        Kind of correlation. ``"correlation"`` suits a sound before and after something happened to
+        it. ``"gcc-phat"`` whitens both first (generalized cross-correlation with phase transform):
+        its peak is sharp for sound with strong resonances or echoes, such as one voice in two
+        microphones of a room.
 
     Returns
     -------
@@ -52,14 +56,19 @@ def lag_seconds(
         If one of them is silent or has no samples, ``max_lag`` is no time, or the method is
         unknown.
 
+    See Also
+    --------
+    snr_db : Compare two sounds after taking the lag out.
+    lkexplore.compare : All measures of two sounds in a table.
+
     Notes
     -----
-    The plain cross-correlation, computed by FFT, has its maximum at the lag of least squared
-    error; the maximum is then refined between samples on the band-limited correlation, so the
-    resolution is far below a sample. About 60 bytes of memory are used for every sample of the
-    two. The whitened kind weighs the bands that a codec or a filter has emptied as much as those
-    with sound in them, for which reason it is not the default; what lies 100 dB below the mean
-    power of the cross-spectrum is left out of it.
+    The plain cross-correlation, computed by FFT, has its maximum at the lag of least squared error;
+    the maximum is then refined between samples on the band-limited correlation, so the resolution
+    is far below a sample. About 60 bytes of memory are used for every sample of the two. The
+    whitened kind gives bands that a codec or a filter has emptied as much weight as those with
+    sound in them, so it is not the default; it leaves out what lies 100 dB below the mean power of
+    the cross-spectrum.
 
     References
     ----------
@@ -130,5 +139,5 @@ def _refined(cross: NDArray[np.complex128], size: int, lag: int) -> float:
         offset -= step
         if abs(offset) > 1 or abs(step) < 1e-7:
             break
-    # A maximum elsewhere is not this one's; and an exact fit on the grid must stay exact.
+    # A maximum elsewhere is another one; and an exact fit on the grid must stay exact.
     return offset if 1e-4 < abs(offset) <= 1 else 0.0

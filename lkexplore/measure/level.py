@@ -16,6 +16,7 @@ from .decibel import decibels
 __all__ = ["peak_dbfs", "rms_dbfs"]
 
 _CHUNK = 1 << 20
+"""Samples per channel that are squared at a time, so that memory does not grow with the sound."""
 
 
 def peak_dbfs(sound: Sound) -> float:
@@ -24,7 +25,7 @@ def peak_dbfs(sound: Sound) -> float:
     Parameters
     ----------
     sound : Recording or (samples, sample_rate)
-        Any number of channels.
+        The sound, with any number of channels.
 
     Returns
     -------
@@ -36,6 +37,11 @@ def peak_dbfs(sound: Sound) -> float:
     ------
     SoundError
         If it is no sound.
+
+    See Also
+    --------
+    true_peak_dbtp : The wave between the samples as well.
+    rms_dbfs : The mean level.
 
     References
     ----------
@@ -59,7 +65,7 @@ def rms_dbfs(sound: Sound) -> float:
     Parameters
     ----------
     sound : Recording or (samples, sample_rate)
-        Any number of channels; their powers are averaged.
+        The sound, with any number of channels; their powers are averaged.
 
     Returns
     -------
@@ -71,6 +77,12 @@ def rms_dbfs(sound: Sound) -> float:
     ------
     SoundError
         If it is no sound.
+
+    See Also
+    --------
+    peak_dbfs : The highest sample.
+    loudness_lufs : The level as it is heard.
+    lkexplore.plot.levels : Draw the level over time.
 
     References
     ----------

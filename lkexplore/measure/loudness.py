@@ -15,12 +15,29 @@ from ..sound.recording import Recording
 __all__ = ["k_weighting", "loudness_lufs", "momentary_lufs", "short_term_lufs"]
 
 _LOWEST_RATE = 8000
+"""Sample rate in Hz below which no loudness is given."""
+
 _HOPS_PER_SECOND = 10
-# So few that a second's arrays stay near the processor.
+"""Powers that are computed a second: blocks of 400 ms overlap by 75 % (ITU-R BS.1770-5, 2023, annex
+1).
+"""
+
 _HOPS_AT_ONCE = 10
+"""Tenths of a second that are filtered at a time: so few that they stay in the processor's cache.
+"""
+
 _GATE_LUFS = -70.0
+"""Absolute gate in LUFS: quieter blocks do not count (ITU-R BS.1770-5, 2023, annex 1)."""
+
 _GATE_LU = -10.0
+"""Relative gate in LU, from the mean of the blocks above the absolute one (ITU-R BS.1770-5, 2023,
+annex 1).
+"""
+
 _WEIGHTS = {1: (1.0,), 2: (1.0, 1.0), 5: (1.0, 1.0, 1.0, 1.41, 1.41)}
+"""Weight of each channel's power by the number of channels: left, right, centre, left and right
+surround (ITU-R BS.1770-5, 2023, annex 1).
+"""
 
 
 def loudness_lufs(sound: Sound, *, weights: Sequence[float] | None = None) -> float:
@@ -29,11 +46,11 @@ def loudness_lufs(sound: Sound, *, weights: Sequence[float] | None = None) -> fl
     Parameters
     ----------
     sound : Recording or (samples, sample_rate)
-        At least 8000 Hz and 0.4 s; 1, 2 or 5 channels (left, right, centre and two surround),
-        or any number with ``weights``.
+        Sound of at least 8000 Hz and 0.4 s; 1, 2 or 5 channels (left, right, centre and two
+        surround), or any number with ``weights``.
     weights : sequence of float, optional
-        How much the power of each channel counts. A mono sound counts once, so it is 3 LU below
-        the same sound on two loudspeakers.
+        Weight of each channel's power, 0 or more. A mono sound counts once, so it is 3 LU below the
+        same sound on two loudspeakers.
 
     Returns
     -------
@@ -46,6 +63,12 @@ def loudness_lufs(sound: Sound, *, weights: Sequence[float] | None = None) -> fl
     ------
     SoundError
         If it is too short, its rate too low, or its number of channels unknown.
+
+    See Also
+    --------
+    momentary_lufs : Over time, 400 ms each.
+    short_term_lufs : Over time, 3 s each.
+    rms_dbfs : The level without regard to hearing.
 
     References
     ----------
@@ -73,9 +96,9 @@ def momentary_lufs(sound: Sound, *, weights: Sequence[float] | None = None) -> N
     Parameters
     ----------
     sound : Recording or (samples, sample_rate)
-        As in :func:`loudness_lufs`.
+        Sound of at least 0.4 s and 8000 Hz, as in :func:`loudness_lufs`.
     weights : sequence of float, optional
-        As in :func:`loudness_lufs`.
+        Weight of each channel's power, 0 or more, as in :func:`loudness_lufs`.
 
     Returns
     -------
@@ -87,6 +110,12 @@ def momentary_lufs(sound: Sound, *, weights: Sequence[float] | None = None) -> N
     ------
     SoundError
         As :func:`loudness_lufs`.
+
+    See Also
+    --------
+    short_term_lufs : 3 s each.
+    loudness_lufs : One value of the whole.
+    lkexplore.plot.levels : Draw it over time.
 
     References
     ----------
@@ -107,9 +136,9 @@ def short_term_lufs(sound: Sound, *, weights: Sequence[float] | None = None) -> 
     Parameters
     ----------
     sound : Recording or (samples, sample_rate)
-        As in :func:`loudness_lufs`, and at least 3 s.
+        Sound of at least 3 s and 8000 Hz, as in :func:`loudness_lufs`.
     weights : sequence of float, optional
-        As in :func:`loudness_lufs`.
+        Weight of each channel's power, 0 or more, as in :func:`loudness_lufs`.
 
     Returns
     -------
@@ -121,6 +150,11 @@ def short_term_lufs(sound: Sound, *, weights: Sequence[float] | None = None) -> 
     ------
     SoundError
         As :func:`loudness_lufs`.
+
+    See Also
+    --------
+    momentary_lufs : 400 ms each.
+    loudness_lufs : One value of the whole.
 
     References
     ----------
@@ -141,7 +175,7 @@ def k_weighting(sample_rate: int) -> NDArray[np.float64]:
     Parameters
     ----------
     sample_rate : int
-        Hz, at least 8000.
+        Sample rate in Hz, at least 8000.
 
     Returns
     -------

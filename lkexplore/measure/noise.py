@@ -33,13 +33,13 @@ def snr_db(
         The same sound after something happened to it; mono mix and the reference's rate, as in
         :func:`lag_seconds`.
     align : bool
-        Shift by the lag, fractions of a sample included, and compare only what overlaps;
+        Whether to shift by the lag, fractions of a sample included, and compare only what overlaps;
         otherwise both are compared from their starts, to the end of the shorter.
     gain : bool
-        Scale the reference to fit the test by least squares, so that a change of level is no
-        noise; otherwise it is.
+        Whether to scale the reference to fit the test by least squares, so that a change of level
+        does not count as noise; otherwise it does.
     max_lag : float, optional
-        As in :func:`lag_seconds`.
+        Largest lag in seconds, as in :func:`lag_seconds`.
 
     Returns
     -------
@@ -51,6 +51,12 @@ def snr_db(
     ------
     SoundError
         If one of them is silent, or they do not overlap.
+
+    See Also
+    --------
+    segmental_snr_db : For live sound, whose clock drifts.
+    si_sdr_db : As in papers on the separation of sources.
+    lag_seconds : The lag alone.
 
     References
     ----------
@@ -88,17 +94,19 @@ def segmental_snr_db(
 ) -> float:
     """Return the median signal-to-noise ratio of short segments, each aligned by itself, in dB.
 
-    For live sound: a WebRTC jitter buffer stretches and drops a few milliseconds here and there,
-    which nobody hears, but after which :func:`snr_db` compares what does not belong together.
+    For live sound: a WebRTC jitter buffer stretches and drops a few milliseconds here and there.
+    Nobody hears that, but from there on :func:`snr_db` compares samples that do not belong
+    together.
 
     Parameters
     ----------
     reference, test : Recording or (samples, sample_rate)
-        As in :func:`snr_db`.
+        The clean sound, and the same after something happened to it, as in :func:`snr_db`.
     seconds : float
-        Length of a segment, from 0.01.
+        Length of a segment in seconds, at least 0.01.
     drift : float
-        By how many seconds at most the lag of a segment may differ from that of the whole.
+        Largest difference in seconds, 0 or more, between the lag of a segment and that of the
+        whole.
 
     Returns
     -------
@@ -109,6 +117,11 @@ def segmental_snr_db(
     ------
     SoundError
         If one of them is silent, or no segment of the reference lies within the test.
+
+    See Also
+    --------
+    snr_db : Of the whole at once.
+    stoi : How intelligible speech is.
 
     References
     ----------
@@ -156,10 +169,10 @@ def si_sdr_db(reference: Sound, test: Sound, *, align: bool = False) -> float:
     Parameters
     ----------
     reference, test : Recording or (samples, sample_rate)
-        As in :func:`snr_db`.
+        The clean sound, and the same after something happened to it, as in :func:`snr_db`.
     align : bool
-        Shift by the lag first. The measure as published does not: a sound that is late by one
-        sample is then as good as another sound.
+        Whether to shift by the lag first. The published measure does not: there, a sound that is
+        late by one sample counts as a different sound.
 
     Returns
     -------
@@ -170,6 +183,11 @@ def si_sdr_db(reference: Sound, test: Sound, *, align: bool = False) -> float:
     ------
     SoundError
         If one of them is silent, or they do not overlap.
+
+    See Also
+    --------
+    snr_db : Aligned, and with the level fixed if wanted.
+    log_spectral_distance_db : The difference in timbre.
 
     References
     ----------

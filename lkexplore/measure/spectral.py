@@ -31,12 +31,13 @@ def log_spectral_distance_db(
         The same sound twice; mono mix and the reference's rate, as in
         :func:`lkexplore.measure.lag_seconds`.
     align : bool
-        Shift by the lag and compare what overlaps; otherwise both from their starts.
+        Whether to shift by the lag and compare what overlaps; otherwise both are compared from
+        their starts.
     max_lag : float, optional
-        As in :func:`lkexplore.measure.lag_seconds`.
+        Largest lag in seconds, as in :func:`lkexplore.measure.lag_seconds`.
     floor_db : float
-        -200 to 0: what is further below the loudest bin of the reference than this counts as if
-        it were there, in both.
+        Lowest level in dB relative to the loudest bin of the reference, -200 to 0; what is quieter
+        counts as being at this level, in both sounds.
 
     Returns
     -------
@@ -49,6 +50,11 @@ def log_spectral_distance_db(
     ------
     SoundError
         If one of them is silent, they do not overlap by 32 ms, or a value is out of its range.
+
+    See Also
+    --------
+    snr_db : The difference sample by sample.
+    lkexplore.plot.compare : Draw both spectra and the difference.
 
     References
     ----------

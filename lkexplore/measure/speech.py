@@ -16,6 +16,7 @@ from .lag import lag_limit, lag_samples
 __all__ = ["pesq", "stoi"]
 
 _PESQ_RATES = {"wide": 16_000, "narrow": 8_000}
+"""Sample rate in Hz of each band of PESQ: wide by ITU-T P.862.2 (2007), narrow by P.862 (2001)."""
 
 
 def stoi(
@@ -29,9 +30,9 @@ def stoi(
         Clean speech, and the same after something happened to it; mono mix, aligned as in
         :func:`lkexplore.measure.snr_db`. At least half a second of speech.
     extended : bool
-        Use ESTOI, which also holds for noise that comes and goes.
+        Whether to use ESTOI, which also holds for noise that comes and goes.
     max_lag : float, optional
-        As in :func:`lkexplore.measure.lag_seconds`.
+        Largest lag in seconds, as in :func:`lkexplore.measure.lag_seconds`.
 
     Returns
     -------
@@ -45,6 +46,11 @@ def stoi(
     SoundError
         If one of them is silent, or there is too little speech.
 
+    See Also
+    --------
+    pesq : How good it sounds.
+    segmental_snr_db : Noise, without an extra package.
+
     References
     ----------
     C. H. Taal, R. C. Hendriks, R. Heusdens and J. Jensen, "An algorithm for intelligibility
@@ -54,7 +60,9 @@ def stoi(
 
     Examples
     --------
-    >>> stoi(clean, noisy)  # doctest: +SKIP
+    >>> import lkexplore as lk
+    >>> clean, noisy = lk.sample("speech"), lk.sample("speech_noisy")
+    >>> round(stoi(clean, noisy), 2)  # doctest: +SKIP
     0.83
     """
     package = _package("pystoi", "STOI")
@@ -87,7 +95,8 @@ def pesq(
         Clean speech, and the same after something happened to it; mono mix, converted to the
         rate of the band. PESQ finds the lag by itself, piece by piece.
     band : {"wide", "narrow"}
-        16000 Hz (P.862.2) or, as on a telephone, 8000 Hz (P.862 and P.862.1).
+        Band of frequencies: ``"wide"`` at 16000 Hz (P.862.2) or, as on a telephone, ``"narrow"`` at
+        8000 Hz (P.862 and P.862.1).
 
     Returns
     -------
@@ -101,6 +110,11 @@ def pesq(
     SoundError
         If one of them is silent, no speech is found, or the band is unknown.
 
+    See Also
+    --------
+    stoi : How intelligible it is.
+    segmental_snr_db : Noise, without an extra package.
+
     References
     ----------
     ITU-T P.862 (2001), P.862.1 (2003) and P.862.2 (2007), by the implementation of the ITU in the
@@ -108,7 +122,9 @@ def pesq(
 
     Examples
     --------
-    >>> pesq(clean, noisy)  # doctest: +SKIP
+    >>> import lkexplore as lk
+    >>> clean, noisy = lk.sample("speech"), lk.sample("speech_noisy")
+    >>> round(pesq(clean, noisy), 2)  # doctest: +SKIP
     1.08
     """
     if band not in _PESQ_RATES:

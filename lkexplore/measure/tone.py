@@ -17,7 +17,7 @@ def tone_hz(sound: Sound) -> float:
     Parameters
     ----------
     sound : Recording or (samples, sample_rate)
-        At least 16 samples; mixed to mono.
+        The sound, of at least 16 samples; it is mixed to mono.
 
     Returns
     -------
@@ -29,6 +29,11 @@ def tone_hz(sound: Sound) -> float:
     ------
     SoundError
         If it is silent, constant or too short.
+
+    See Also
+    --------
+    thd_db : How pure the tone is.
+    lkexplore.plot.pitch : Draw the pitch of a voice over time.
 
     References
     ----------

@@ -13,9 +13,13 @@ from ..sound.as_recording import Sound, as_recording
 __all__ = ["REACH", "interpolator", "true_peak_dbtp"]
 
 REACH = 24
-"""How many samples on either side an interpolated one is made from."""
+"""Samples on either side from which an interpolated one is computed."""
 _FACTOR = 4
+"""Points per sample at which the wave is computed (ITU-R BS.1770-5, 2023, annex 2)."""
+
 _CHUNK = 1 << 18
+"""Samples per channel that are oversampled at a time, so that memory does not grow with the sound.
+"""
 
 
 def true_peak_dbtp(sound: Sound) -> float:
@@ -24,7 +28,7 @@ def true_peak_dbtp(sound: Sound) -> float:
     Parameters
     ----------
     sound : Recording or (samples, sample_rate)
-        Any number of channels; silence is taken to be before and after it.
+        The sound, with any number of channels; silence is assumed before and after it.
 
     Returns
     -------
@@ -37,6 +41,11 @@ def true_peak_dbtp(sound: Sound) -> float:
     ------
     SoundError
         If it is no sound.
+
+    See Also
+    --------
+    peak_dbfs : The highest sample.
+    lkexplore.filters.limiter : Keep the true peak below a ceiling.
 
     References
     ----------

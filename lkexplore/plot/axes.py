@@ -14,9 +14,15 @@ if TYPE_CHECKING:
 __all__ = ["add_legend", "add_title", "label_time", "make_axes", "pixels"]
 
 
-# Of a small legend: the width of a letter, and how many of them a handle and its space take.
-_LETTER_POINTS, _HANDLE_LETTERS = 4.6, 9
+_LETTER_POINTS = 4.6
+"""Mean width in points of a letter in a small legend."""
+
+_HANDLE_LETTERS = 9
+"""Letters whose width the handle of a legend's entry and its space take."""
+
 _FILES_ONLY = {"agg", "cairo", "pdf", "pgf", "ps", "svg", "template"}
+"""Backends of matplotlib, in lower case, that write files and show nothing."""
+
 _made: WeakSet[Figure] = WeakSet()
 
 
@@ -24,7 +30,7 @@ def make_axes(height: float) -> Axes:
     """Return new axes in a figure of their own, 9 inches wide.
 
     It is pyplot's, so that a notebook shows it at the end of the cell, and closes it there. Where
-    pyplot shows nothing, it holds but the newest, so that a loop leaves nothing behind.
+    pyplot shows nothing, it keeps only the newest figure, so that a loop leaves nothing behind.
     """
     import matplotlib.pyplot as plt
 
@@ -43,7 +49,7 @@ def pixels(ax: Axes) -> tuple[int, int]:
 
 
 def label_time(ax: Axes, recording: Recording, title: str | None) -> None:
-    """Label the time axis in seconds, and head the axes with a title or whose sound it is."""
+    """Label the time axis in seconds, and head the axes with a title or the recording's name."""
     ax.set_xlim(0, recording.duration or 1)
     ax.set_xlabel("Time (s)")
     heading = title if title is not None else recording.name or recording.identity

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import SoundError
 from ..sound.as_recording import Sound, as_recording
@@ -30,8 +31,13 @@ _HEIGHTS: dict[str, tuple[float, ...]] = {
     "spectrogram": (1, 1, 1),
     "waveform": (1, 1, 1),
 }
+"""Heights of the panels of each picture, from above, in relation to each other."""
+
 _WINDOW_SECONDS = 0.04
+"""Seconds of the Hann window of the spectrograms."""
+
 _DIFFERENCE_DB = 30.0
+"""Difference in dB, up or down, at which the colours end."""
 
 
 def compare(
@@ -48,16 +54,16 @@ def compare(
     Parameters
     ----------
     before, after : Recording or (samples, sample_rate)
-        Of one sample rate. They are compared as they lie: take a delay out first, with
-        :func:`lkexplore.measure.lag_seconds`. What is longer is cut for the difference.
+        The two sounds, of one sample rate. They are compared from their starts: take a delay out
+        first, with :func:`lkexplore.measure.lag_seconds`. The longer one is cut for the difference.
     ax : matplotlib.axes.Axes, optional
-        Where to draw: it becomes the uppermost panel, and the others take a part of its place.
-        New axes are made by default.
+        Axes to draw into: they become the uppermost panel, and the others take a part of their
+        place. New ones are made by default.
     picture : {"spectrum", "spectrogram", "waveform"}
-        What to draw of them. The difference is that of the levels in dB, after less before, or of
-        the samples.
+        Kind of picture. The difference is after minus before, of the levels in dB or of the
+        samples.
     scale : {"linear", "log", "mel"}
-        The frequency axis of spectrograms.
+        Scale of the frequency axis of spectrograms.
     title : str
         Heading; none by default.
 
@@ -72,6 +78,11 @@ def compare(
         If something is no sound, has fewer than 16 samples or another sample rate than the other,
         or an option is unknown.
 
+    See Also
+    --------
+    lkexplore.compare : The same in numbers.
+    response : Draw what a filter does to each frequency.
+
     Notes
     -----
     In the picture of spectrograms, a difference counts in full where the louder of the two is
@@ -83,7 +94,9 @@ def compare(
     --------
     >>> import lkexplore as lk
     >>> voice = lk.sample("speech")
-    >>> lk.plot.compare(voice, voice | lk.filters.lowpass(2000))  # doctest: +SKIP
+    >>> ax = lk.plot.compare(voice, voice | lk.filters.lowpass(2000))
+    >>> [panel.get_ylabel() for panel in ax.figure.axes]
+    ['Level (dBFS)', 'Difference (dB)']
     """
     if picture not in _HEIGHTS:
         known = ", ".join(repr(name) for name in _HEIGHTS)
@@ -175,21 +188,32 @@ def _spectrograms(panels: list[Axes], before: Recording, after: Recording, scale
         panel.set_xlim(0, seconds)
         _name(panel, name, color="white")
     one, other = (np.maximum(image, levels[0]) for image in images)
-    mesh = panels[2].pcolormesh(
-        np.linspace(0, length / rate, one.shape[1] + 1),
+    _difference(panels[2], other - one, length / rate, edges, scale)
+
+
+def _difference(
+    panel: Axes,
+    levels: NDArray[np.float32],
+    seconds: float,
+    edges: NDArray[np.float64],
+    scale: Scale,
+) -> None:
+    """Draw how many dB louder each cell of time and frequency has become."""
+    mesh = panel.pcolormesh(
+        np.linspace(0, seconds, levels.shape[1] + 1),
         edges,
-        other - one,
+        levels,
         cmap="coolwarm",
         vmin=-_DIFFERENCE_DB,
         vmax=_DIFFERENCE_DB,
         rasterized=True,
     )
-    set_scale(panels[2], scale)
-    panels[2].set_ylim(edges[0], edges[-1])
-    panels[2].set_ylabel("Frequency (Hz)")
-    panels[2].set_xlabel("Time (s)")
-    add_colorbar(panels[2], mesh, "Difference (dB)")
-    _name(panels[2], "after − before", color="black")
+    set_scale(panel, scale)
+    panel.set_ylim(edges[0], edges[-1])
+    panel.set_ylabel("Frequency (Hz)")
+    panel.set_xlabel("Time (s)")
+    add_colorbar(panel, mesh, "Difference (dB)")
+    _name(panel, "after − before", color="black")
 
 
 def _name(ax: Axes, name: str, color: str | None = None) -> None:

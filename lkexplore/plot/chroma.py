@@ -20,9 +20,16 @@ if TYPE_CHECKING:
 __all__ = ["chroma"]
 
 _NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
+"""Names of the pitch classes in the order of the rows, from below."""
+
 _WINDOW_SECONDS = 0.19
+"""Seconds of the Hann window, and so of the shortest sound."""
+
 _LOWEST_RATE = 4000
+"""Lowest sample rate in Hz of which pitch classes are drawn."""
+
 _FRAMES_AT_ONCE = 256
+"""Windows that are transformed at a time, so that memory stays small."""
 
 
 def chroma(
@@ -39,11 +46,11 @@ def chroma(
     Parameters
     ----------
     sound : Recording or (samples, sample_rate)
-        At least 4000 Hz and 0.19 s. Channels are mixed.
+        The sound, of at least 4000 Hz and 0.19 s; channels are mixed.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; new axes are made by default.
+        Axes to draw into; new ones are made by default.
     tuning : float, optional
-        By how much of a semitone A4 differs from 440 Hz, from -0.5 to 0.5; found out by default.
+        Difference of A4 from 440 Hz in semitones, -0.5 to 0.5; estimated by default.
     cmap : str
         A matplotlib colour map; the default is perceptually uniform.
     colorbar : bool
@@ -62,6 +69,11 @@ def chroma(
     SoundError
         If the sound is too short, its rate too low, or `tuning` out of its range.
 
+    See Also
+    --------
+    pitch : The pitch of a single voice.
+    spectrogram : All frequencies.
+
     References
     ----------
     D. P. W. Ellis, "Chroma feature analysis and synthesis", 2007, for the bank of filters, as
@@ -69,8 +81,10 @@ def chroma(
 
     Examples
     --------
-    >>> import lkexplore
-    >>> lkexplore.plot.chroma(lkexplore.sample("plucked"))  # doctest: +SKIP
+    >>> import lkexplore as lk
+    >>> ax = lk.plot.chroma(lk.sample("plucked"))
+    >>> [label.get_text() for label in ax.get_yticklabels()][:3]
+    ['C', 'C♯', 'D']
     """
     recording = as_recording(sound)
     window = round(_WINDOW_SECONDS * recording.sample_rate)

@@ -20,14 +20,33 @@ __all__ = [
 ]
 
 BLUE = "#0072b2"
+"""Blue: waveforms (their RMS band; the lowest to highest sample in a paler one), the RMS in levels,
+zeros of a filter, the first of several spectra or responses.
+"""
+
 VERMILLION = "#d55e00"
+"""Vermillion: peaks in levels, poles of a filter, the second of several spectra or responses, such
+as "after".
+"""
+
 GREEN = "#009e73"
+"""Green: momentary loudness in levels, the difference of two waveforms, the third of several
+spectra or responses.
+"""
+
 PURPLE = "#cc79a7"
+"""Purple: the difference of two spectra, the fourth of several spectra or responses."""
+
 ORANGE = "#e69f00"
+"""Orange: concealed stretches over waveforms, the fifth of several spectra or responses."""
+
 SKY = "#56b4e9"
+"""Sky blue: lines over spectrograms (pitch and onsets), concealed stretches there, the sixth of
+several spectra or responses.
+"""
 
 SERIES = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
-"""What several lines in one picture are drawn in, in this order.
+"""Colours of several lines or bars in one picture, in this order.
 
 Of the palette of M. Okabe and K. Ito, "Color Universal Design", 2008, without the black and the
 yellow, which vanish on a black and on a white ground.
@@ -40,22 +59,26 @@ class _Foreground(NamedTuple):
 
 
 FOREGROUND = _Foreground(line=SKY, edge="black")
-"""A line over a spectrogram, and its outline, seen on every colour of magma and viridis."""
+"""Line over a spectrogram (pitch and onsets) and its outline, seen on all of magma and viridis."""
 
 RGB: TypeAlias = tuple[float, float, float]
+"""Red, green and blue, each from 0 to 1."""
 
 _PALE = 0.55
+"""Share of the way to white, from 0 to 1, of a paler colour, such as that of the lowest to highest
+sample of a waveform.
+"""
 
 
 def shades(ax: Axes, color: str) -> tuple[RGB, RGB]:
-    """Return a colour and a paler one, of which the one stands out more from the ground.
+    """Return a colour and a paler one, the one that stands out more from the ground first.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes
-        The ground.
+        Axes whose background is the ground.
     color : str
-        A matplotlib colour.
+        Colour, as matplotlib takes it.
 
     Returns
     -------

@@ -26,7 +26,7 @@ class Row:
     Attributes
     ----------
     name, unit : str
-        Such as ``"loudness"`` and ``"LUFS"``.
+        Name of the measure and its unit, such as ``"loudness"`` and ``"LUFS"``.
     before, after : float or None
         The values; None where there is none, as for a sound too short. What is measured between
         the two is in ``after`` alone.
@@ -54,12 +54,13 @@ def compare(
     Parameters
     ----------
     before, after : Recording or (samples, sample_rate)
-        What went in, and what came out.
+        The sound that went in, and the one that came out.
     reference : Recording or (samples, sample_rate), optional
-        What it should sound like: then signal-to-noise ratio, SI-SDR (aligned), spectral
-        distance and, if their packages are installed, STOI and PESQ are added for both.
+        The clean sound that both should be like: with it, signal-to-noise ratio, SI-SDR (aligned),
+        spectral distance and, if their packages are installed, STOI and PESQ are added for both.
     max_lag : float, optional
-        Seconds, as in :func:`lkexplore.measure.lag_seconds`; needed for periodic sound.
+        Largest lag in seconds, as in :func:`lkexplore.measure.lag_seconds`; needed for periodic
+        sound.
 
     Returns
     -------
@@ -70,6 +71,11 @@ def compare(
     ------
     SoundError
         If one of them is no sound. A measure that cannot be taken is left open instead.
+
+    See Also
+    --------
+    lkexplore.plot.compare : Draw both sounds and the difference.
+    lkexplore.measure : Each measure alone.
 
     Notes
     -----
@@ -98,9 +104,9 @@ class Comparison:
     Attributes
     ----------
     before, after : Recording
-        The sounds.
+        The two sounds that were compared.
     reference : Recording or None
-        The clean one.
+        The clean sound, if there is one.
     rows : tuple of Row
         The measures; ``comparison["loudness"]`` is the one of that name.
 
@@ -127,7 +133,7 @@ class Comparison:
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw; new axes are made by default.
+            Axes to draw into; new ones are made by default.
 
         Returns
         -------
@@ -146,7 +152,7 @@ class Comparison:
             ax = make_axes(3.2)
         draw_spectra(ax, sounds)
         if self.reference is not None:
-            # What the filter made is what one looks for: the reference is behind it.
+            # The filter's output is what matters, so the reference is drawn behind it.
             for line in ax.lines:
                 line.set_zorder(1.9 if line.get_label() == "reference" else 2)
         return ax

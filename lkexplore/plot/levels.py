@@ -23,9 +23,16 @@ if TYPE_CHECKING:
 __all__ = ["levels"]
 
 _HOPS_PER_SECOND = 10
+"""Values of each line a second."""
+
 _BLOCK_SECONDS = 0.4
+"""Seconds of sound in each RMS and each momentary loudness (EBU Tech 3341, 2023, section 2.2)."""
+
 _RANGE_DB = 60.0
+"""How many dB below the highest level are shown by default."""
+
 _FLOOR_DBFS = -140.0
+"""Level in dBFS or LUFS that silence is drawn at."""
 
 
 def levels(
@@ -41,14 +48,14 @@ def levels(
     Parameters
     ----------
     sound : Recording or (samples, sample_rate)
-        Powers of channels are averaged for the RMS, the highest peak counts, and for the loudness
-        their powers are added.
+        The sound. Of several channels, the RMS averages the powers, the highest peak counts, and
+        the loudness adds the powers.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; new axes are made by default.
+        Axes to draw into; new ones are made by default.
     range_db : float
-        How many dB below the highest are shown, at least 1.
+        Range below the highest level that is shown, in dB, at least 1.
     weights : sequence of float, optional
-        As :func:`lkexplore.measure.momentary_lufs` takes them.
+        Weight of each channel's power, as :func:`lkexplore.measure.momentary_lufs` takes them.
     title : str, optional
         Heading; by default the recording's name or identity. ``""`` for none.
 
@@ -56,14 +63,19 @@ def levels(
     -------
     matplotlib.axes.Axes
         Seconds below, dB at the left. Loudness in LUFS and RMS in dBFS are of the 400 ms around
-        each moment, ten a second; peaks in dBFS of each tenth of a second. Where a sound has no
-        loudness, for it is below 8000 Hz or shorter than 0.4 s, or has channels of unknown
-        weights, the other two are drawn alone.
+        each moment, ten a second; peaks in dBFS of each tenth of a second. A sound below 8000 Hz,
+        shorter than 0.4 s, or with channels of unknown weights has no loudness: then the other two
+        are drawn alone.
 
     Raises
     ------
     SoundError
         If it is no sound, or `range_db` is below 1.
+
+    See Also
+    --------
+    waveform : The amplitude over time.
+    lkexplore.measure.loudness_lufs : One value of the whole.
 
     References
     ----------
@@ -73,8 +85,10 @@ def levels(
 
     Examples
     --------
-    >>> import lkexplore
-    >>> lkexplore.plot.levels(lkexplore.sample("speech"))  # doctest: +SKIP
+    >>> import lkexplore as lk
+    >>> ax = lk.plot.levels(lk.sample("speech"))
+    >>> [line.get_label() for line in ax.lines]
+    ['peak', 'RMS', 'momentary loudness']
     """
     recording = as_recording(sound)
     if not range_db >= 1:

@@ -11,11 +11,16 @@ from numpy.typing import NDArray
 __all__ = ["ENBW_HANN", "Bands", "band_powers", "octave_bands"]
 
 ENBW_HANN = 1.5
-"""How many bins of noise a bin of a Hann window holds."""
+"""Equivalent noise bandwidth of a Hann window in bins (F. J. Harris, 1978, table 1)."""
 
 _OCTAVE = 10**0.3
+"""Ratio of the frequencies of an octave (IEC 61260-1:2014, 5.2)."""
+
 _NOMINAL = (1.0, 1.25, 1.6, 2.0, 2.5, 3.15, 4.0, 5.0, 6.3, 8.0)
+"""Nominal middles of third-octave bands in Hz, within a factor of ten (IEC 61260-1:2014, 5.5)."""
+
 _LOWEST_HZ = 15.0
+"""Frequency in Hz below which no middle of a band lies: the first octave is 16 Hz."""
 
 
 class Bands(NamedTuple):
@@ -26,9 +31,9 @@ class Bands(NamedTuple):
     names : list of str
         Nominal middles, as they are written: ``"31.5"``, ``"1k"``.
     middles : ndarray of float64, shape (bands,)
-        Exact, in Hz.
+        Exact middles in Hz.
     edges : ndarray of float64, shape (bands + 1,)
-        In Hz.
+        Edges in Hz, rising.
     """
 
     names: list[str]
@@ -42,14 +47,14 @@ def octave_bands(per_octave: int, top: float) -> Bands:
     Parameters
     ----------
     per_octave : {1, 3}
-        Octaves or thirds of them.
+        Bands in an octave.
     top : float
-        In Hz.
+        Frequency in Hz that no band exceeds.
 
     Returns
     -------
     Bands
-        Maybe none.
+        The bands; there may be none.
 
     References
     ----------
@@ -78,14 +83,15 @@ def band_powers(
     Parameters
     ----------
     hz, power : ndarray of float64, shape (bins,)
-        As :func:`lkexplore.plot.welch.mean_spectrum` returns them.
+        Frequencies in Hz and power of the bins, as :func:`lkexplore.plot.welch.mean_spectrum`
+        returns them.
     edges : ndarray of float64, shape (bands + 1,)
-        In Hz, rising. Bins on an edge are shared between the bands.
+        Edges of the bands in Hz, rising. Bins on an edge are shared between the bands.
 
     Returns
     -------
     ndarray of float64, shape (bands,)
-        Of a full-scale sine within a band 0.5.
+        Power in each band; 0.5 for a full-scale sine within it.
     """
     spacing = hz[1] - hz[0]
     borders = np.append(hz - spacing / 2, hz[-1] + spacing / 2)

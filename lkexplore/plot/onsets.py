@@ -19,15 +19,36 @@ if TYPE_CHECKING:
 __all__ = ["onsets"]
 
 _FRAME_SECONDS = 0.04
+"""Seconds of a window, at least; rounded up to a power of two in samples."""
+
 _HOPS_PER_SECOND = 100
+"""Windows a second, so that onsets are first found to 10 ms."""
+
 _LEAD_SECONDS = 0.25
-# How far from a frame the beginning may be, and what is compared there, in seconds.
-_EARLIER, _LATER = 0.03, 0.015
-_AFTER, _BEFORE = 0.005, 0.01
-# What is softer than this share of the highest peak is no beginning at the first sample.
-_HEAD_SECONDS, _SOFT = 0.05, 0.1
-# Noise this far below what begins does not count.
+"""Seconds of silence put before the sound, at least, so that one that begins at once has a
+beginning.
+"""
+
+_EARLIER = 0.03
+"""Seconds before the time of a found window at which the beginning may be."""
+
+_LATER = 0.015
+"""Seconds after the time of a found window at which the beginning may be."""
+
+_AFTER = 0.005
+"""Seconds after a moment whose energy is compared with that before."""
+
+_BEFORE = 0.01
+"""Seconds before a moment whose energy is compared with that after."""
+
+_HEAD_SECONDS = 0.05
+"""Seconds at the start that decide whether the sound begins with its first sample."""
+
+_SOFT = 0.1
+"""Share of the highest peak, from 0 to 1, below which the start is no beginning."""
+
 _FAINT = 1e-5
+"""Share of the strongest rise in energy below which noise before it does not count."""
 
 
 def onsets(sound: Sound, ax: Axes | None = None, **options: Any) -> Axes:
@@ -36,23 +57,29 @@ def onsets(sound: Sound, ax: Axes | None = None, **options: Any) -> Axes:
     Parameters
     ----------
     sound : Recording or (samples, sample_rate)
-        Channels are mixed.
+        The sound; channels are mixed.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; new axes are made by default.
+        Axes to draw into; new ones are made by default.
     **options
-        As :func:`lkexplore.plot.spectrogram` takes them.
+        Further options, as :func:`lkexplore.plot.spectrogram` takes them.
 
     Returns
     -------
     matplotlib.axes.Axes
         As :func:`lkexplore.plot.spectrogram`, with an upright line at each beginning, labelled
-        "onset": to a millisecond where something begins at once, to some where it swells. What is
-        there from the first sample on begins there if it is within 20 dB of the highest peak.
+        "onset": to a millisecond where something begins at once, to some where it swells. Sound
+        that is there from the first sample on begins there if it is within 20 dB of the highest
+        peak.
 
     Raises
     ------
     SoundError
         As :func:`lkexplore.plot.spectrogram`.
+
+    See Also
+    --------
+    spectrogram : Without the onsets.
+    waveform : The amplitude over time.
 
     References
     ----------
@@ -62,8 +89,10 @@ def onsets(sound: Sound, ax: Axes | None = None, **options: Any) -> Axes:
 
     Examples
     --------
-    >>> import lkexplore
-    >>> lkexplore.plot.onsets(lkexplore.sample("plucked"))  # doctest: +SKIP
+    >>> import lkexplore as lk
+    >>> ax = lk.plot.onsets(lk.sample("clicks"))
+    >>> len(ax.lines)
+    12
     """
     recording = as_recording(sound)
     times = _begins(recording)

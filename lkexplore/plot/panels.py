@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["split"]
 
 _SPACE = 0.12
+"""Height between two panels, in units of the given heights."""
 
 
 def split(ax: Axes, heights: Sequence[float], *, share: bool = True) -> list[Axes]:
@@ -19,9 +20,9 @@ def split(ax: Axes, heights: Sequence[float], *, share: bool = True) -> list[Axe
     Parameters
     ----------
     ax : matplotlib.axes.Axes
-        Becomes the uppermost.
+        Axes to divide; they become the uppermost panel.
     heights : sequence of float
-        Of all panels, from above, in relation to each other.
+        Heights of all panels, from above, in relation to each other.
     share : bool
         Whether all have the x-axis of the uppermost, labelled below the lowest alone.
 

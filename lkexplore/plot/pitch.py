@@ -22,9 +22,16 @@ __all__ = ["Method", "pitch"]
 Method: TypeAlias = Literal["pyin", "yin"]
 
 _RATE = 22_050
+"""Sample rate in Hz to which sound is converted before a low pitch is looked for."""
+
 _PERIODS = 4
+"""Periods of the lowest pitch that a window must hold."""
+
 _OVERTONES = 4
+"""Times the highest pitch that the frequency axis shows by default."""
+
 _LOWEST_TOP_HZ = 400.0
+"""Lowest upper end in Hz of the frequency axis by default."""
 
 
 def pitch(
@@ -42,18 +49,18 @@ def pitch(
     Parameters
     ----------
     sound : Recording or (samples, sample_rate)
-        Channels are mixed.
+        The sound; channels are mixed.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; new axes are made by default.
+        Axes to draw into; new ones are made by default.
     method : {"pyin", "yin"}
-        pyin finds out where there is a pitch at all; yin is many times faster, and gives one
-        everywhere.
+        Way to find the pitch: pyin also finds out where there is one at all; yin is many times
+        faster, and gives one everywhere.
     low, high : float
-        Between which Hz to look for it.
+        Lowest and highest pitch to look for in Hz, ``0 < low < high``, up to half the sample rate.
     max_hz : float, optional
-        Upper end of the frequency axis; by default four times the highest pitch.
+        Upper end of the frequency axis in Hz; by default four times the highest pitch.
     **options
-        As :func:`lkexplore.plot.spectrogram` takes them.
+        Further options, as :func:`lkexplore.plot.spectrogram` takes them.
 
     Returns
     -------
@@ -66,6 +73,11 @@ def pitch(
     SoundError
         If the sound is shorter than four periods of `low`, or an option is out of its range.
 
+    See Also
+    --------
+    chroma : Which notes are heard, of several voices too.
+    lkexplore.measure.tone_hz : The strongest tone of the whole.
+
     References
     ----------
     M. Mauch and S. Dixon, "pYIN: a fundamental frequency estimator using probabilistic threshold
@@ -75,8 +87,11 @@ def pitch(
 
     Examples
     --------
-    >>> import lkexplore
-    >>> lkexplore.plot.pitch(lkexplore.sample("speech"))  # doctest: +SKIP
+    >>> import lkexplore as lk
+    >>> tone = 0.5 * np.sin(2 * np.pi * 220 * np.arange(8000) / 8000)
+    >>> ax = lk.plot.pitch((tone, 8000), method="yin")
+    >>> print(np.nanmedian(ax.lines[-1].get_ydata()).round())
+    220.0
     """
     recording = as_recording(sound)
     _check(recording, method, low, high)

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 __all__ = ["pole_zero"]
 
 _SAME = 1e-4
+"""Distance in the z-plane below which two poles or zeros are drawn as one with a number."""
+
 _WIDEST = 4.0
+"""Distance from the centre of the z-plane, in radii of the unit circle, beyond which points are
+only counted.
+"""
 
 
 def pole_zero(one: Filter, ax: Axes | None = None, *, title: str | None = None) -> Axes:
@@ -26,34 +31,41 @@ def pole_zero(one: Filter, ax: Axes | None = None, *, title: str | None = None) 
     Parameters
     ----------
     one : Filter
-        Known to be linear; at its present parameters and sample rate.
+        The filter, known to be linear, at its present parameters and sample rate.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; new axes are made by default.
+        Axes to draw into; new ones are made by default.
     title : str, optional
-        Heading; by default the filter. ``""`` for none.
+        Heading; by default the filter's repr. ``""`` for none.
 
     Returns
     -------
     matplotlib.axes.Axes
-        The unit circle, poles as crosses and zeros as rings; a number beside one says how many
-        are there. Round the circle stand the frequencies in Hz. What is more than 4 from the
-        centre is not drawn, but counted below.
+        The unit circle, poles as crosses and zeros as rings; a number beside one says how many are
+        there. Frequencies in Hz are written round the circle. Points more than 4 from the centre
+        are not drawn, but counted below.
 
     Raises
     ------
     FilterError
         If the filter is not known to be linear, or has more than 2000 zeros.
 
+    See Also
+    --------
+    response : Gain, phase and delay of filters.
+    lkexplore.filters.from_sos : A filter of coefficients of your own.
+
     Notes
     -----
-    A frequency is at its angle on the circle: the nearer a pole to it, the louder it comes out,
-    and not at all where a zero is. Poles outside the circle would never come to rest. Taught in
-    ``notebooks/03_waveforms_and_spectrograms.ipynb``.
+    A frequency is at its angle on the circle: the nearer a pole is to it, the louder it comes out;
+    where a zero is, nothing comes out. A filter with poles outside the circle would never come to
+    rest. Taught in ``notebooks/03_waveforms_and_spectrograms.ipynb``.
 
     Examples
     --------
-    >>> import lkexplore
-    >>> lkexplore.plot.pole_zero(lkexplore.filters.lowpass(1000))  # doctest: +SKIP
+    >>> import lkexplore as lk
+    >>> ax = lk.plot.pole_zero(lk.filters.lowpass(1000, order=2))
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['zeros', 'poles']
     """
     one = as_filter(one)
     found = one.poles_zeros()

@@ -10,9 +10,13 @@ from .spectrogram_columns import SILENCE_DBFS, places
 __all__ = ["pooled_columns"]
 
 _FLOOR = np.float32(10 ** (SILENCE_DBFS / 10))
+"""Power, of a full-scale sine 1, that silence counts as."""
+
 _FRAMES_AT_ONCE = 128
-# What is this far below the strongest of its moment has no place of its own.
+"""Windows that are transformed at a time, so that memory stays small."""
+
 _FAINT = np.float32(1e-10)
+"""Share of the power of the strongest bin of a window below which a bin is not moved (-100 dB)."""
 
 
 def pooled_columns(
@@ -28,8 +32,8 @@ def pooled_columns(
     Parameters
     ----------
     samples, sample_rate, window, columns, row_edges
-        As `level_columns` takes them; a column should be two windows
-        wide or more.
+        Sound, its rate in Hz, and the cells, as `level_columns` takes them; a column should be two
+        windows wide or more.
 
     Returns
     -------

@@ -11,12 +11,20 @@ from .spectrogram_columns import SILENCE_DBFS, places, window_of
 __all__ = ["reassigned_columns"]
 
 _FLOOR = np.float32(10 ** (SILENCE_DBFS / 10))
+"""Power, of a full-scale sine 1, that silence counts as."""
+
 _PADDING = 2
-# Within columns of as many windows nobody sees where in time anything is moved.
+"""Length of the transform in windows."""
+
 _WIDE = 2
+"""Windows in a column from which on bins are moved in frequency alone: nobody sees a move in time.
+"""
+
 _FRAMES_AT_ONCE = 64
-# What is this far below the strongest of its moment has no place of its own.
+"""Windows that are transformed at a time, so that memory stays small."""
+
 _FAINT = np.float32(1e-10)
+"""Share of the power of the strongest bin of a window below which a bin is not moved (-100 dB)."""
 
 
 def reassigned_columns(
@@ -32,7 +40,8 @@ def reassigned_columns(
     Parameters
     ----------
     samples, sample_rate, window, columns, row_edges
-        As :func:`lkexplore.plot.spectrogram_columns.level_columns` takes them.
+        Sound, its rate in Hz, and the cells, as
+        :func:`lkexplore.plot.spectrogram_columns.level_columns` takes them.
 
     Returns
     -------

@@ -31,17 +31,36 @@ _PARTS = {
     "delay": "Delay (ms)",
     "coherence": "Coherence",
 }
+"""Label at the left of each panel, with its unit."""
+
 _LONGEST_NAME = 60
+"""Characters of the longest name of a filter in the legend."""
+
 _POINTS = 2000
+"""Points of a designed curve."""
+
 _DOTS = 160
+"""Dots of a measured curve, at most."""
+
 _LOWEST_HZ = 20.0
+"""Lower end of the frequency axis in Hz."""
+
 _FLOOR_DB = -100.0
-# Below, what is measured is not the filter's doing.
+"""Lowest gain in dB that is shown."""
+
 _COHERENT = 0.9
+"""Coherence, from 0 to 1, below which nothing is drawn: what is measured there is not the filter's
+doing.
+"""
+
 _FEWEST_WINDOWS = 8
-# How many steps of the phase to each side make a delay, at most, and dots for a factor of e.
+"""Windows, half overlapping, that a sound must hold to measure with it."""
+
 _MOST_STEPS = 12
+"""Bins to either side of one, at most, over which the phase gives a delay."""
+
 _DOTS_PER_E = 20
+"""Dots for a factor of e in frequency."""
 
 
 def response(
@@ -59,29 +78,30 @@ def response(
     Parameters
     ----------
     filters : Filter, or iterable or mapping of them
-        A mapping names them; else they are called what they are. None at all is allowed if there
-        is ``before`` and ``after``.
+        Filters to draw. A mapping gives their names; otherwise they are named by their repr. There
+        may be none if ``before`` and ``after`` are given.
     ax : matplotlib.axes.Axes, optional
-        Where to draw: it becomes the uppermost panel, and the others take a part of its place.
-        New axes are made by default.
+        Axes to draw into: they become the uppermost panel, and the others take a part of their
+        place. New ones are made by default.
     before : Recording or (samples, sample_rate), optional
-        What to measure with, best noise or a sweep: every filter is run on it, unless there is
-        ``after``. Designed responses are then drawn at its sample rate.
+        Sound to measure with, best noise or a sweep: every filter is run on it, unless ``after`` is
+        given. Designed responses are then drawn at its sample rate.
     after : Recording or (samples, sample_rate), optional
-        What came out for ``before``, of whatever it went through.
+        Sound that came out when ``before`` went in, whatever it went through.
     parts : iterable of {"magnitude", "phase", "delay", "coherence"}, optional
-        The panels, from above. All by default, coherence if something is measured.
+        Panels, from above; all by default, coherence only if something is measured.
     window_seconds : float
-        Length of the windows the measurement averages over; an echo must fit into it.
+        Length in seconds of the windows that the measurement averages over; an echo must fit into
+        it.
     title : str
         Heading; none by default.
 
     Returns
     -------
     matplotlib.axes.Axes
-        The uppermost panel. Hz below, from 20 up; dB, degrees between -180 and 180,
-        milliseconds. Measured points are dots, left out where less than 0.9 of the power is
-        coherent, for there it is noise, distortion or too little sound.
+        The uppermost panel. Hz below, from 20 up; dB, degrees between -180 and 180, milliseconds.
+        Measured points are dots, left out where less than 0.9 of the power is coherent: there it is
+        noise, distortion or too little sound.
 
     Raises
     ------
@@ -90,17 +110,25 @@ def response(
     SoundError
         If a sound is too short, or the two differ in sample rate.
 
+    See Also
+    --------
+    pole_zero : Where the poles and zeros are.
+    compare : Draw a sound before and after a filter.
+    lkexplore.check : Try whether a filter does live what it does on a recording.
+
     References
     ----------
-    The measured response is the cross-spectrum over the spectrum before (H1), the coherence what
-    of the power after it explains: J. S. Bendat and A. G. Piersol, "Random Data", 4th edition,
-    2010, chapter 6. Group delay: minus the slope of the phase. Taught in
+    The measured response is the cross-spectrum over the spectrum before (H1), the coherence is the
+    share of the power after that it explains: J. S. Bendat and A. G. Piersol, "Random Data", 4th
+    edition, 2010, chapter 6. Group delay: minus the slope of the phase. Taught in
     ``notebooks/03_waveforms_and_spectrograms.ipynb``.
 
     Examples
     --------
     >>> import lkexplore as lk
-    >>> lk.plot.response([lk.filters.lowpass(1000), lk.filters.lowpass(1000, 8)])  # doctest: +SKIP
+    >>> ax = lk.plot.response([lk.filters.lowpass(1000), lk.filters.lowpass(1000, 8)])
+    >>> [panel.get_ylabel() for panel in ax.figure.axes]
+    ['Gain (dB)', 'Phase (°)', 'Delay (ms)']
     """
     named = _named(filters)
     measured = _measured(named, before, after, window_seconds)

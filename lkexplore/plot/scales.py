@@ -20,8 +20,13 @@ __all__ = ["Scale", "check_scale", "hz_of_mel", "lowest_hz", "mel_of_hz", "row_e
 Scale: TypeAlias = Literal["linear", "log", "mel"]
 
 _SCALES = ("linear", "log", "mel")
+"""Kinds of frequency axis."""
+
 _LOWEST_LOG_HZ = 20.0
+"""Lowest frequency in Hz of a logarithmic axis, which cannot begin at 0."""
+
 _STEPS = (1.0, 2.0, 5.0)
+"""Round numbers at which mel axes have ticks, times powers of ten, in Hz."""
 
 
 def mel_of_hz(hz: Any) -> NDArray[np.float64]:

@@ -17,11 +17,16 @@ if TYPE_CHECKING:
 
 __all__ = ["ON_DARK", "ON_LIGHT", "Inks", "shade"]
 
-# A thinner stretch would not be seen, in pixels.
 _THINNEST = 1.5
+"""Pixels of the thinnest stretch that is drawn: a thinner one would not be seen."""
+
 _LABEL_POINTS = 7.0
-# Shades of concealment: a quarter of the stretch was made up, half of it, and so on.
+"""Size in points of the letters of a gap's reason."""
+
 _SHADES = 4
+"""Strengths of the tint of concealment: a quarter of the stretch was made up, half of it, and so
+on.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +38,16 @@ class Inks:
     strongest: float
 
 
-# Of the palette of Okabe and Ito, what the picture beneath does not have.
 ON_LIGHT = Inks(gap="#707070", concealed="#e69f00", strongest=0.55)
+"""Gaps (grey hatching) and concealed stretches (orange tint) over waveforms and levels.
+
+Like `ON_DARK` of the palette of M. Okabe and K. Ito, "Color Universal Design", 2008: the colours
+that the picture beneath does not have.
+"""
+
 ON_DARK = Inks(gap="#d8d8d8", concealed="#56b4e9", strongest=0.4)
+"""Gaps (light grey hatching) and concealed stretches (sky blue tint) over spectrograms and chroma.
+"""
 
 
 def shade(
@@ -51,17 +63,17 @@ def shade(
     Parameters
     ----------
     ax : matplotlib.axes.Axes
-        With its time axis at its limits, in seconds.
+        Axes whose time axis, in seconds, is at its limits.
     recording : Recording
-        Whose gaps and concealment are shown, each at least a pixel and a half wide. The reason of
-        a gap is written into it where there is room. The more of a stretch was made up, the
-        stronger its tint.
+        Recording whose gaps and concealment are shown, each at least a pixel and a half wide. The
+        reason of a gap is written into it where there is room. The more of a stretch was made up,
+        the stronger its tint.
     inks : Inks
         Colours that suit the picture.
     begin : float
-        Where on the axis the recording starts, in seconds.
+        Time on the axis at which the recording starts, in seconds.
     span : (bottom, top), optional
-        The height to cover in the units of the axes; all of it by default.
+        Height to cover in the units of the axes; all of it by default.
 
     References
     ----------

@@ -26,11 +26,17 @@ if TYPE_CHECKING:
 __all__ = ["add_colorbar", "level_range", "spectrogram"]
 
 _RANGE_DB = 80.0
-# What a sine may read too high.
+"""How many dB below the strongest the colours reach by default."""
+
 _INEXACT_DB = 0.15
-# A view that shows no less than this share of a side is fine enough as it is.
+"""How many dB too high a sine may read."""
+
 _NEARLY_ALL = 0.7
+"""Share of a side, from 0 to 1, above which a view is fine enough as it is and is not drawn finer.
+"""
+
 _MOST_SEEN = 1 << 25
+"""Samples per channel of the longest view that is drawn finer."""
 
 
 def spectrogram(
@@ -49,28 +55,29 @@ def spectrogram(
 ) -> Axes:
     """Draw the level over time and frequency, as fine as the picture and no finer.
 
-    Every pixel shows the strongest of all windows, bins and channels that fall on it, so neither
-    a click nor a thin tone can vanish, in a second as in an hour. Gaps are hatched, and what the
-    decoder concealed is tinted, the more of it the stronger. Where somebody zooms in, up to some
-    minutes of sound, the picture is drawn anew, as fine as before.
+    Every pixel shows the strongest of all windows, bins and channels that fall on it, so neither a
+    click nor a thin tone can vanish, in a second as in an hour. Gaps are hatched, and what the
+    decoder concealed is tinted, the more of it the stronger. After zooming in, up to some minutes
+    of sound, the picture is drawn again, as fine as before.
 
     Parameters
     ----------
     sound : Recording or (samples, sample_rate)
-        Of several channels the strongest is shown.
+        The sound; of several channels the strongest is shown.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; new axes are made by default.
+        Axes to draw into; new ones are made by default.
     window_seconds : float
-        Length of the Hann window: longer tells close tones apart, shorter close moments.
+        Length of the Hann window in seconds: a longer one tells close tones apart, a shorter one
+        close moments.
     scale : {"linear", "log", "mel"}
-        Of the frequency axis.
+        Scale of the frequency axis.
     max_hz : float, optional
-        Upper end of the frequency axis; half the sample rate by default.
+        Upper end of the frequency axis in Hz, above 0; half the sample rate by default.
     levels : (low, high), optional
         The levels in dBFS at the ends of the colours. By default `range_db` below the strongest,
         rounded up to tens: give both pictures the same levels to compare them.
     range_db : float
-        How many dB the colours span, if `levels` does not say so.
+        Range in dB that the colours span, above 0, if `levels` is not given.
     reassigned : bool
         Whether to move every bin to where its energy is (Auger and Flandrin, 1995): sharper lines
         and clicks, if they are far enough apart for the window.
@@ -91,18 +98,26 @@ def spectrogram(
     SoundError
         If it is no sound, or an option is out of its range.
 
+    See Also
+    --------
+    spectrum : The level over frequency, averaged over time.
+    pitch : The pitch over the spectrogram.
+    waveform : The amplitude over time.
+
     References
     ----------
-    dBFS after AES17-2020: a full-scale sine is 0 dBFS here, whatever its frequency (to within
-    0.15 dB, from two periods a window on); noise reads lower the longer the window, for it is
-    spread over the bins. Hann window: F. J. Harris, "On the use of windows for harmonic analysis
-    with the discrete Fourier transform", Proc. IEEE 66(1), 1978. Taught in
+    dBFS after AES17-2020: a full-scale sine is 0 dBFS here, whatever its frequency (to within 0.15
+    dB, from two periods a window on); noise reads lower the longer the window, because it is spread
+    over the bins. Hann window: F. J. Harris, "On the use of windows for harmonic analysis with the
+    discrete Fourier transform", Proc. IEEE 66(1), 1978. Taught in
     ``notebooks/03_waveforms_and_spectrograms.ipynb``.
 
     Examples
     --------
-    >>> import lkexplore
-    >>> lkexplore.plot.spectrogram(lkexplore.sample("sweep"), scale="log")  # doctest: +SKIP
+    >>> import lkexplore as lk
+    >>> ax = lk.plot.spectrogram(lk.sample("sweep"), scale="log", max_hz=4000)
+    >>> print(ax.get_ylabel(), ax.get_ylim()[1].round())
+    Frequency (Hz) 4000.0
     """
     recording = as_recording(sound)
     top = _checked(recording, window_seconds, scale, max_hz, levels, range_db)
@@ -131,7 +146,7 @@ def spectrogram(
 
 
 def add_colorbar(ax: Axes, mesh: QuadMesh, label: str) -> None:
-    """Draw a colour bar right of axes, of which it takes no room."""
+    """Draw a colour bar right of axes, without taking room from them."""
     bar = ax.inset_axes((1.015, 0, 0.018, 1))
     ax.figure.colorbar(mesh, cax=bar, label=label)
 
@@ -146,7 +161,7 @@ def level_range(strongest: float, range_db: float = _RANGE_DB) -> tuple[float, f
 
 @dataclass(slots=True, weakref_slot=True)
 class _View:
-    """A spectrogram in axes, of which a part that is zoomed into is drawn finer."""
+    """A spectrogram in axes; a part that is zoomed into is drawn finer."""
 
     ax: Axes
     recording: Recording
@@ -176,7 +191,7 @@ class _View:
         return image, np.linspace(start / rate, end / rate, image.shape[1] + 1), rows
 
     def refine(self) -> None:
-        """Draw what is seen as fine as the picture, if it is but a part of the whole."""
+        """Draw what is seen as fine as the picture, if it is only a part of the whole."""
         if self.detail is not None:
             self.detail.remove()
             self.detail = None

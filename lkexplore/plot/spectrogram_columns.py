@@ -10,12 +10,19 @@ from numpy.typing import NDArray
 __all__ = ["SILENCE_DBFS", "level_columns", "places", "window_of"]
 
 SILENCE_DBFS = -200.0
+"""Level in dBFS of silence, the lowest that is computed."""
 
 _FLOOR = np.float32(10 ** (SILENCE_DBFS / 10))
+"""Power, of a full-scale sine 1, that silence counts as."""
+
 _FRAMES_AT_ONCE = 128
+"""Windows that are transformed at a time, so that memory stays small."""
+
 _OVERLAP = 4
-# Above this many samples, levels are interpolated from fewer bins.
+"""Windows, at least, that hold each sample: they overlap by three quarters or more."""
+
 _MANY = 1 << 22
+"""Samples per channel above which levels are interpolated from fewer bins."""
 
 
 class _Bins(NamedTuple):
@@ -29,8 +36,13 @@ class _Bins(NamedTuple):
 
 
 _COARSE = _Bins(padding=1, spread=1.485, constant=2)
+"""Bins of long sounds where every row holds several of them."""
+
 _MEDIUM = _Bins(padding=2, spread=2.378, constant=2)
+"""Bins of short sounds where every row holds several, and of long ones where some hold fewer."""
+
 _FINE = _Bins(padding=4, spread=1.0, constant=5)
+"""Bins of short sounds where some rows hold few of them."""
 
 
 def level_columns(
@@ -48,11 +60,11 @@ def level_columns(
     samples : ndarray of float32, shape (channels, n)
         The sound, n at least 1; of the channels the strongest counts.
     sample_rate : int
-        In Hz.
+        Sample rate in Hz.
     window : int
         Length of the Hann window in samples; not more than n.
     columns : int
-        How many columns are wanted; fewer are made if there are not enough samples.
+        Number of columns wanted; fewer are made if there are not enough samples.
     row_edges : ndarray, shape (rows + 1,)
         Rising frequencies in Hz between which the rows lie.
 
@@ -70,10 +82,9 @@ def level_columns(
     length of the sound.
 
     The power of a sine that lies between two bins is that of the nearest and its neighbours
-    together, which for a Hann window hardly depends on where it lies; that is as good as a
-    transform of four times the length where a row has several bins. Clicks, which are in all
-    bins, read up to 1 dB high for that, and up to 3 dB in sounds of more than four million
-    samples.
+    together, which for a Hann window hardly depends on where it lies. Where a row has several bins,
+    that is as exact as a transform of four times the length. Clicks, which are in all bins,
+    therefore read up to 1 dB high, and up to 3 dB in sounds of more than four million samples.
     """
     from scipy.fft import next_fast_len, rfft
 

@@ -25,11 +25,22 @@ __all__ = ["Width", "draw_spectra", "named_sounds", "spectrum"]
 Width: TypeAlias = Literal["bins", "octave", "third"]
 
 _FLOOR_DBFS = -200.0
+"""Level in dBFS that silence counts as."""
+
 _LOWEST_HZ = 20.0
+"""Lower end of the frequency axis in Hz."""
+
 _RANGE_DB = 120.0
+"""How many dB below the strongest are shown, at most."""
+
 _BAND_SECONDS = 1.5
+"""Seconds of the Hann windows for bands."""
+
 _PER_OCTAVE = {"octave": 1, "third": 3}
+"""Bands in an octave."""
+
 _FEWEST = 16
+"""Samples of the shortest sound, and of the shortest window, that has a spectrum."""
 
 
 def spectrum(
@@ -45,14 +56,15 @@ def spectrum(
     Parameters
     ----------
     sound : Recording or (samples, sample_rate), or mapping
-        One sound, or several by the names that the legend is to have. Channels are averaged.
+        One sound, or several by their names in the legend. Channels are averaged.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; new axes are made by default.
+        Axes to draw into; new ones are made by default.
     bands : {"bins", "octave", "third"}
-        A line through all frequencies, or the power in octaves or thirds of an octave.
+        Width of the bands: a line through all frequencies, or the power in octaves or thirds of an
+        octave.
     window_seconds : float
-        Length of the Hann windows, which overlap by half: longer tells close tones apart, shorter
-        averages more. Bands take 1.5 s, or the whole sound if it is shorter.
+        Length in seconds of the Hann windows, which overlap by half: longer ones tell close tones
+        apart, shorter ones average more. Bands take 1.5 s, or the whole sound if it is shorter.
     title : str, optional
         Heading; by default the name or identity of a single recording.
 
@@ -60,12 +72,17 @@ def spectrum(
     -------
     matplotlib.axes.Axes
         Hz below, from 20 up; dBFS at the left, a full-scale sine being 0. Noise reads lower the
-        longer the window, but the same in bands, which hold all its power.
+        longer the window, but is the same in bands, which hold all its power.
 
     Raises
     ------
     SoundError
         If something is no sound, or has fewer than 16 samples, or an option is out of its range.
+
+    See Also
+    --------
+    spectrogram : How the spectrum changes over time.
+    compare : Two spectra and their difference.
 
     References
     ----------
@@ -75,8 +92,10 @@ def spectrum(
 
     Examples
     --------
-    >>> import lkexplore
-    >>> lkexplore.plot.spectrum(lkexplore.sample("speech"), bands="third")  # doctest: +SKIP
+    >>> import lkexplore as lk
+    >>> ax = lk.plot.spectrum(lk.sample("speech"), bands="third")
+    >>> [label.get_text() for label in ax.get_xticklabels()][:4]
+    ['16', '20', '25', '31.5']
     """
     if bands != "bins" and bands not in _PER_OCTAVE:
         raise SoundError(f"bands={bands!r} is unknown: use 'bins', 'octave' or 'third'")
@@ -103,7 +122,7 @@ def spectrum(
 
 
 def named_sounds(sound: Sound | Mapping[str, Sound]) -> dict[str, Recording]:
-    """Return sounds by their names, of which a single one has none."""
+    """Return sounds by their names; a single one has an empty name."""
     if not isinstance(sound, Mapping):
         return {"": as_recording(sound)}
     if not sound:
@@ -119,11 +138,11 @@ def draw_spectra(
     Parameters
     ----------
     ax : matplotlib.axes.Axes
-        Where to draw.
+        Axes to draw into.
     sounds : mapping of str to Recording
-        Their labels; those of fewer than 16 samples are left out.
+        Sounds by their labels; those of fewer than 16 samples are left out.
     window_seconds : float
-        Length of the Hann windows.
+        Length of the Hann windows in seconds.
 
     Returns
     -------

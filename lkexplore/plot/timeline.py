@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 __all__ = ["timeline"]
 
 _LONGEST_LABEL = 28
-# Two computers, or one before and after it was switched off, differ by more.
+"""Characters of the longest label of a row."""
+
 _SAME_CLOCK = 60.0
+"""Seconds by which time of day and monotonic clock of two recordings may drift apart: with two
+computers, or one switched off in between, it is more.
+"""
 
 
 def timeline(
@@ -30,17 +34,18 @@ def timeline(
     color: str = BLUE,
     title: str = "",
 ) -> Axes:
-    """Draw several recordings as rows on one time axis, each where it was.
+    """Draw several recordings as rows on one time axis, each at its time.
 
     Parameters
     ----------
     recordings : mapping or iterable of Recording
-        A mapping labels its rows by its keys, such as ``(identity, track name)``, as
-        ``await room.record_all(...)`` returns it; else identity and name do.
+        Recordings to draw. The keys of a mapping label its rows, such as
+        ``(identity, track name)``, as ``await room.record_all(...)`` returns it; otherwise identity
+        and name do.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; new axes are made by default.
+        Axes to draw into; new ones are made by default.
     color : str
-        A matplotlib colour.
+        Colour of the waveforms, as matplotlib takes it.
     title : str
         Heading; none by default.
 
@@ -48,14 +53,19 @@ def timeline(
     -------
     matplotlib.axes.Axes
         Seconds below, from the earliest start; all rows have the same scale, so loud is high.
-        Recordings are placed by their monotonic clock if all of them have the same, else by the
-        time of day if all of them know it, else they all start at 0. Gaps are hatched, and what
-        was concealed is tinted.
+        Recordings are placed by their monotonic clock if all of them have the same, otherwise by
+        the time of day if all of them know it, otherwise they all start at 0. Gaps are hatched, and
+        what was concealed is tinted.
 
     Raises
     ------
     SoundError
         If there are none, or something among them is no sound.
+
+    See Also
+    --------
+    waveform : A single recording.
+    lkexplore.Recording : What knows when it was recorded.
 
     Notes
     -----
@@ -63,8 +73,10 @@ def timeline(
 
     Examples
     --------
-    >>> takes = await room.record_all(10)  # doctest: +SKIP
-    >>> lkexplore.plot.timeline(takes)  # doctest: +SKIP
+    >>> import lkexplore as lk
+    >>> ax = lk.plot.timeline({"alice": lk.sample("speech"), "bob": lk.sample("hum")})
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['alice', 'bob']
     """
     rows = _rows(recordings)
     starts = _starts([recording for _, recording in rows])
@@ -114,7 +126,7 @@ def _rows(
 def _joined(key: object) -> str:
     """Make a label of a key, or of the parts of one."""
     parts = key if isinstance(key, tuple) else (key,)
-    # As a dictionary, for a track may be called what its participant is.
+    # As a dictionary, because a track may have the same name as its participant.
     words = dict.fromkeys(" ".join(str(part).split()) for part in parts if part not in (None, ""))
     label = " · ".join(words)
     return label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 1]}…"

@@ -26,19 +26,19 @@ def waveform(
     """Draw the amplitude over time, as fine as the picture and no finer.
 
     A recording of more than a few samples per pixel is drawn as its envelope: the lowest and the
-    highest sample (light) and the RMS (dark) of every pixel column, so that no click is lost and
-    an hour draws as fast as a second. A short one is drawn as its samples, and so is what is
-    zoomed into: when the limits of the time axis change, the picture is drawn anew. Gaps are
+    highest sample (light) and the RMS (dark) of every pixel column, so that no click is lost and an
+    hour draws as fast as a second. A short one is drawn as its samples, and so is a part that is
+    zoomed into: when the limits of the time axis change, the picture is drawn again. Gaps are
     hatched, and what the decoder concealed is tinted, the more of it the stronger.
 
     Parameters
     ----------
     sound : Recording or (samples, sample_rate)
-        Channels are drawn one below the other.
+        The sound; channels are drawn one below the other.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; new axes are made by default.
+        Axes to draw into; new ones are made by default.
     color : str
-        A matplotlib colour.
+        Colour of the waveform, as matplotlib takes it.
     title : str, optional
         Heading; by default the recording's name or identity. ``""`` for none.
 
@@ -54,6 +54,12 @@ def waveform(
     SoundError
         If it is no sound.
 
+    See Also
+    --------
+    spectrogram : The level over time and frequency.
+    levels : Loudness, RMS and peak over time.
+    timeline : Several recordings on one time axis.
+
     References
     ----------
     dBFS after AES17-2020: full scale is 0 dBFS. Taught in
@@ -61,8 +67,10 @@ def waveform(
 
     Examples
     --------
-    >>> import lkexplore
-    >>> lkexplore.plot.waveform(lkexplore.sample("speech"))  # doctest: +SKIP
+    >>> import lkexplore as lk
+    >>> ax = lk.plot.waveform(lk.sample("speech"))
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('Time (s)', 'Amplitude')
     """
     recording = as_recording(sound)
     if ax is None:

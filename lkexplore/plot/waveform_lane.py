@@ -31,7 +31,7 @@ def amplitude_limit(sounds: Iterable[NDArray[np.float32]]) -> float:
     Parameters
     ----------
     sounds : iterable of ndarray of float32, shape (channels, n)
-        All that share the scale, or their lowest and highest samples; n may be 0.
+        All sounds that share the scale, or their lowest and highest samples; n may be 0.
 
     Returns
     -------
@@ -58,20 +58,20 @@ def draw_lane(
     Parameters
     ----------
     ax : matplotlib.axes.Axes
-        With its time axis at its limits, in seconds. When they change, what is seen then is drawn
-        anew, down to the samples themselves.
+        Axes whose time axis, in seconds, is at its limits. When they change, what is seen then is
+        drawn again, down to the samples themselves.
     samples : ndarray of float32, shape (channels, n)
-        Several channels are drawn as one: the lowest and the highest of them.
+        The sound; several channels are drawn as one: the lowest and the highest of them.
     sample_rate : int
-        In Hz.
+        Sample rate in Hz.
     middle : float
-        Where the zero line is.
+        Height of the zero line, in units of the axes.
     color : str
-        A matplotlib colour.
+        Colour, as matplotlib takes it.
     begin : float
-        Where on the axis the first sample is, in seconds.
+        Time on the axis of the first sample, in seconds.
     outline : Outline, optional
-        Of all samples in :func:`lane_columns` columns, if it is known already.
+        Outline of all samples in :func:`lane_columns` columns, if it is known already.
     """
     if not samples.shape[1]:
         return
@@ -88,7 +88,7 @@ def lane_columns(ax: Axes, seconds: float) -> int:
 
 @dataclass(slots=True, weakref_slot=True)
 class _Lane:
-    """A waveform in axes, of which that part is drawn that is seen."""
+    """A waveform in axes; only the part that is seen is drawn."""
 
     ax: Axes
     samples: NDArray[np.float32]

@@ -12,6 +12,7 @@ from ..sound.recording import Recording
 __all__ = ["CrossSpectrum", "cross_spectrum", "mean_spectrum"]
 
 _SAMPLES_AT_ONCE = 1 << 18
+"""Samples, in several windows, that are transformed at a time, so that memory stays small."""
 
 
 class CrossSpectrum(NamedTuple):
@@ -20,11 +21,11 @@ class CrossSpectrum(NamedTuple):
     Attributes
     ----------
     hz : ndarray of float64
-        The frequencies.
+        Frequencies of the bins in Hz.
     before, after : ndarray of float64
-        Power of each, of a full-scale sine 0.5.
+        Power of each sound; 0.5 for a full-scale sine.
     between : ndarray of complex128
-        The conjugate of the one times the other.
+        Conjugate of the first spectrum times the second.
     """
 
     hz: NDArray[np.float64]
@@ -34,7 +35,7 @@ class CrossSpectrum(NamedTuple):
 
     @property
     def transfer(self) -> NDArray[np.complex128]:
-        """What has made the one into the other, as far as it was linear; 0 where nothing was."""
+        """The linear response that makes the second of the first; 0 where the first is silent."""
         return self.between / np.where(self.before > 0, self.before, np.inf)
 
     @property
@@ -53,14 +54,14 @@ def mean_spectrum(
     Parameters
     ----------
     recording : Recording
-        With at least one sample.
+        The sound, with at least one sample.
     bins : int
         Length of the Hann windows in samples; shorter if the sound is.
 
     Returns
     -------
     hz, power : ndarray of float64, shape (size // 2 + 1,)
-        Power in each bin, of a full-scale sine in the middle of a bin 0.5.
+        Frequency in Hz and power of each bin; 0.5 for a full-scale sine in the middle of one.
 
     References
     ----------
@@ -82,8 +83,8 @@ def cross_spectrum(before: Recording, after: Recording, bins: int) -> CrossSpect
     Parameters
     ----------
     before, after : Recording
-        Of one sample rate and with at least one sample; channels are mixed, and what is longer is
-        cut.
+        The two sounds, of one sample rate and with at least one sample; channels are mixed, and the
+        longer one is cut.
     bins : int
         Length of the Hann windows in samples.
 

@@ -1,4 +1,4 @@
-"""Pictures that are drawn anew when somebody zooms in."""
+"""Pictures that are drawn again when somebody zooms in."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def follow_view(ax: Axes, redraw: Callable[[], None], *, vertical: bool = False)
     Parameters
     ----------
     ax : matplotlib.axes.Axes
-        What is looked at. It keeps the function for as long as it lives, or until it is cleared.
+        Axes to watch. They keep the function for as long as they live, or until they are cleared.
     redraw : callable
-        Takes nothing; it reads the limits itself and must not change them.
+        Function without arguments; it reads the limits itself and must not change them.
     vertical : bool
         Whether the limits of the y-axis matter as well.
     """

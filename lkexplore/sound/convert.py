@@ -79,7 +79,7 @@ def int16_of(samples: NDArray[np.float32]) -> NDArray[np.int16]:
     Parameters
     ----------
     samples : ndarray of float32, shape (channels, n)
-        Full scale is [-1, 1].
+        The sound, full scale being [-1, 1].
 
     Returns
     -------
@@ -104,7 +104,7 @@ def int24_of(samples: NDArray[np.float32]) -> NDArray[np.int32]:
     Parameters
     ----------
     samples : ndarray of float32, shape (channels, n)
-        Full scale is [-1, 1].
+        The sound, full scale being [-1, 1].
 
     Returns
     -------

@@ -19,12 +19,19 @@ __all__ = [
 ]
 
 _PIECE = 1 << 20
-# From this many samples a column on, a column at a time is faster.
+"""Samples per channel that are squared at a time, so that memory stays small."""
+
 _LONG_COLUMN = 2048
+"""Samples per column from which on a column at a time is faster."""
+
 _CACHED = 1 << 18
-# Fewer samples than this for each thread are read before the threads have begun.
+"""Samples that stay in the processor's cache while they are read several times."""
+
 _WORTH_A_THREAD = 1 << 23
+"""Samples for each thread, at least: fewer are read before the threads have begun."""
+
 _MOST_THREADS = 4
+"""Threads that read samples, at most."""
 
 
 class Outline(NamedTuple):
@@ -41,9 +48,9 @@ def column_edges(length: int, columns: int) -> NDArray[np.intp]:
     Parameters
     ----------
     length : int
-        How many samples, at least 1.
+        Number of samples, at least 1.
     columns : int
-        How many columns are wanted, at least 1; there are never more than samples.
+        Number of columns wanted, at least 1; there are never more than samples.
 
     Returns
     -------
@@ -69,7 +76,7 @@ def extremes(
     samples : ndarray of float32, shape (channels, n)
         The sound.
     edges : ndarray of int, shape (columns + 1,)
-        As :func:`column_edges` makes them.
+        Edges of the columns, as :func:`column_edges` makes them.
 
     Returns
     -------
@@ -89,7 +96,7 @@ def rms_columns(samples: NDArray[np.float32], edges: NDArray[np.intp]) -> NDArra
     samples : ndarray of float32, shape (channels, n)
         The sound.
     edges : ndarray of int, shape (columns + 1,)
-        As :func:`column_edges` makes them.
+        Edges of the columns, as :func:`column_edges` makes them.
 
     Returns
     -------
@@ -115,7 +122,7 @@ def outline_of(samples: NDArray[np.float32], edges: NDArray[np.intp]) -> Outline
     samples : ndarray of float32, shape (channels, n)
         The sound.
     edges : ndarray of int, shape (columns + 1,)
-        As :func:`column_edges` makes them.
+        Edges of the columns, as :func:`column_edges` makes them.
 
     Returns
     -------
@@ -162,7 +169,7 @@ def _summary(part: NDArray[np.float32]) -> tuple[np.float32, np.float32, float]:
         low, high = min(low, piece.min()), max(high, piece.max())
         with np.errstate(over="ignore"):
             square = float(np.dot(piece, piece))
-        # Squares beyond float32.
+        # Squares may be beyond float32.
         total += square if np.isfinite(square) else float(np.square(piece, dtype="f8").sum())
     return low, high, total / part.size
 
@@ -173,9 +180,9 @@ def covered_columns(spans: list[tuple[float, float]], columns: int) -> list[tupl
     Parameters
     ----------
     spans : list of (start, end)
-        As fractions of the whole width, 0 to 1.
+        Starts and ends as fractions of the whole width, 0 to 1.
     columns : int
-        How many columns the width has.
+        Number of columns in the width.
 
     Returns
     -------

@@ -21,7 +21,7 @@ class Reason(StrEnum):
     ``left``
         Its publisher is not in the room.
     ``reconnecting``
-        Our own connection was lost, and is being made anew.
+        Our own connection was lost, and is being made again.
     ``unsubscribed``
         We have let the track go, or the server does not hand it over any more.
     ``forbidden``
@@ -74,20 +74,49 @@ class Reason(StrEnum):
         return member
 
     MUTED = "muted", "is muted"
+    """The publisher has muted the track."""
+
     UNPUBLISHED = "unpublished", "was unpublished"
+    """The publisher has taken the track back."""
+
     LEFT = "left", "ended, they left"
+    """The publisher is not in the room."""
+
     RECONNECTING = "reconnecting", "was lost while we reconnected"
+    """Our own connection was lost, and is being made again."""
+
     UNSUBSCRIBED = "unsubscribed", "was unsubscribed"
+    """We have let the track go, or the server does not hand it over any more."""
+
     FORBIDDEN = "forbidden", "may not be heard by us any more (canSubscribe was taken away)"
+    """Our permission to subscribe was taken away."""
+
     NOTHING_ARRIVED = "nothing arrived", "gave nothing any more"
+    """The track was there, and no packets came."""
+
     NOT_THERE_YET = "not there yet", "was not there yet"
+    """The recording began before the track did."""
+
     COMPLETE = "complete", "is complete"
+    """All that was asked for is there."""
+
     SAVED = "saved", "was saved"
+    """It was written from memory."""
+
     STOPPED = "stopped", "was stopped"
+    """It was cancelled, interrupted or closed."""
+
     DISCONNECTED = "disconnected", "was lost with our connection"
+    """Our connection to the room was lost for good, or we have left."""
+
     SILENT = "silent", "went silent"
+    """A track that no room tells of, or that never gave anything, has gone silent."""
+
     FULL = "full", "has filled the memory that it may take"
+    """There is no more memory for it."""
+
     FAILED = "failed", "failed"
+    """An error ended it, which is told with it."""
 
     def __repr__(self) -> str:
         return repr(self.value)

@@ -25,13 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["Concealment", "Gap", "Recording", "Timing"]
 
 
-# All that a recording is beside its samples and their rate.
-_META = (
-    *("started_at", "started_monotonic", "identity", "track", "name"),
-    *("gaps", "concealed", "timing"),
-)
-
-
 @dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
 class Recording:
     """Sound as a value: samples, their rate, and where and when they come from.
@@ -43,28 +36,34 @@ class Recording:
     Parameters
     ----------
     samples : array_like
-        float or int16, of shape (n,) or (channels, n), 1 to 64 channels. Full scale is [-1, 1];
-        floats beyond it are kept (and clipped where integers are made of them), int16 is divided
-        by 32768. n may be 0: a recording cancelled at once is a recording.
+        Samples, float or int16, of shape (n,) or (channels, n), 1 to 64 channels. Full scale is
+        [-1, 1]; floats beyond it are kept (and clipped where integers are made of them), int16 is
+        divided by 32768. n may be 0: a recording cancelled at once is a recording.
     sample_rate : int
         Samples per second in Hz, 1 to 768000.
     started_at : datetime, optional
-        When the first sample arrived; must have a time zone, kept in UTC.
+        Time at which the first sample arrived; must have a time zone, kept in UTC.
     started_monotonic : float, optional
         The same instant on this computer's ``time.monotonic()``, in seconds.
     identity, track, name : str, optional
-        The participant, the track's id and a title.
+        Identity of the participant, id of the track, and a title.
     gaps : iterable of Gap, optional
-        Where there is silence because nothing came; clipped to the recording and sorted.
+        Stretches that are silent because nothing came; clipped to the recording and sorted.
     concealed : iterable of Concealment, optional
-        Where the decoder made up for a loss; clipped to the recording and sorted.
+        Stretches in which the decoder made up for a loss; clipped to the recording and sorted.
     timing : Timing, optional
-        How well the clock of the recording is known.
+        Delay and precision of the recording's clock.
 
     Raises
     ------
     SoundError
         For samples, rates, times and gaps that cannot be used, NaN and infinity among them.
+
+    See Also
+    --------
+    lkexplore.load : A recording from a sound file.
+    lkexplore.sample : A recording that comes with the package.
+    lkexplore.compare : Measure two recordings.
 
     Notes
     -----
@@ -156,7 +155,7 @@ class Recording:
         Parameters
         ----------
         **changes
-            Any of the constructor's arguments.
+            Arguments of the constructor, by name.
 
         Returns
         -------
@@ -261,7 +260,7 @@ class Recording:
 
         return as_filter(other)(self)
 
-    # Integers, for where sound leaves Python
+    # Integers, as sound leaves Python
 
     @classmethod
     def from_int16(cls, samples: ArrayLike, sample_rate: int, **meta: Any) -> Recording:
@@ -272,9 +271,9 @@ class Recording:
         samples : array_like of int16
             Shape (n,) or (channels, n).
         sample_rate : int
-            In Hz.
+            Samples per second in Hz.
         **meta
-            As in the constructor.
+            Further arguments of the constructor.
 
         Returns
         -------
@@ -335,9 +334,9 @@ class Recording:
         Parameters
         ----------
         max_bytes : int
-            What it may add to the notebook. Short sounds are embedded without loss (FLAC, 16
-            bits), longer ones compressed (Ogg Vorbis), still longer ones as a preview of their
-            beginning; the player's caption says which.
+            Bytes, at most, that it adds to the notebook. Short sounds are embedded without loss
+            (FLAC, 16 bits), longer ones compressed (Ogg Vorbis), still longer ones as a preview of
+            their beginning; the player's caption says which.
         normalise : bool
             Whether to bring the peak to -1 dBFS; the caption says by how many dB.
 
@@ -388,8 +387,9 @@ class Recording:
         return hash((self.samples.shape, self.sample_rate, self.started_at, self.identity))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Through the constructor, for numpy restores arrays as writable.
+        # Through the constructor, because numpy restores arrays as writable.
         return partial(Recording, **self._meta()), (self.samples, self.sample_rate)
 
     def _meta(self) -> dict[str, Any]:
-        return {field: getattr(self, field) for field in _META}
+        # All fields but the samples and their rate.
+        return {field: getattr(self, field) for field in Recording.__slots__[2:]}

@@ -23,6 +23,7 @@ __all__ = [
 ]
 
 _ROUNDING = 1e-9
+"""Seconds up to which what is left of a stretch is only rounding, and is dropped."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -34,7 +35,8 @@ class Gap:
     start, end : float
         Seconds from the start of the recording, ``0 <= start <= end``.
     reason : Reason or str
-        Why, see :class:`lkexplore.Reason`; a gap that you mark yourself may have a word of yours.
+        Cause of the silence, see :class:`lkexplore.Reason`; a gap that you mark yourself may have a
+        text of your own.
 
     Raises
     ------
@@ -83,7 +85,8 @@ class Concealment:
         Seconds from the start of the recording, ``0 <= start < end``: as near as the place is
         known, see :attr:`Timing.resolution`.
     seconds : float
-        How much of the stretch was made up, more than 0; more than ``end - start`` counts as all.
+        Seconds of the stretch that were made up, more than 0; more than ``end - start`` counts as
+        all.
 
     Raises
     ------
@@ -114,7 +117,7 @@ class Concealment:
 
     @property
     def duration(self) -> float:
-        """Length in seconds of the stretch, of which ``seconds`` were made up."""
+        """Length of the stretch in seconds; ``seconds`` of them were made up."""
         return self.end - self.start
 
     def moved(self, start: float, end: float) -> Concealment:
@@ -132,13 +135,13 @@ class Timing:
         Seconds that the jitter buffer held the sound back, and that were taken off the time of
         its arrival; 0 or more.
     residual : float
-        By how many seconds a moment of the recording may be off its place, 95 % of the time;
-        0 or more, infinite if it is not known.
+        Largest error in seconds of the time of a moment in the recording, 95 % of the time; 0 or
+        more, infinite if it is not known.
     rate : float
         Samples of the track per second of this computer's clock, as fitted, in Hz.
     resolution : float
-        How finely the places of ``Recording.concealed`` are known, in seconds; infinite if
-        losses could not be observed, and then nothing is said about them.
+        Precision in seconds of the places of ``Recording.concealed``; infinite if losses could not
+        be observed, and then nothing is said about them.
 
     Raises
     ------
@@ -177,20 +180,19 @@ _Span = TypeVar("_Span", Gap, Concealment)
 
 
 def clip(spans: Iterable[_Span], begin: float, end: float) -> tuple[_Span, ...]:
-    """Return what of some stretches lies within a part of a recording.
+    """Return the parts of stretches that lie within a part of a recording.
 
     Parameters
     ----------
     spans : iterable of Gap or Concealment
-        With times as seconds from the start of the recording.
+        Stretches with times as seconds from the start of the recording.
     begin, end : float
-        The part, in seconds.
+        Start and end of the part, in seconds.
 
     Returns
     -------
     tuple of Gap or Concealment
-        In order, as seconds from ``begin``; of a stretch that is cut, as large a share as before
-        counts as made up.
+        In order, as seconds from ``begin``; a stretch that is cut keeps its share of made-up sound.
 
     Examples
     --------
@@ -200,7 +202,7 @@ def clip(spans: Iterable[_Span], begin: float, end: float) -> tuple[_Span, ...]:
     inside = []
     for span in spans:
         start, stop = max(span.start, begin) - begin, min(span.end, end) - begin
-        # So little that rounding made it is nothing.
+        # What is that short is only rounding.
         if stop - start > _ROUNDING:
             inside.append(span.moved(start, stop))
     return tuple(sorted(inside))

@@ -14,9 +14,13 @@ from .convert import INT16_STEP
 __all__ = ["MAX_CHANNELS", "MAX_SAMPLE_RATE", "as_sample_rate", "as_samples"]
 
 MAX_SAMPLE_RATE = 768_000
+"""Highest sample rate in Hz."""
+
 MAX_CHANNELS = 64
+"""Most channels that a sound may have."""
 
 _CACHED = 1 << 18
+"""Samples whose squares are summed at a time: so few that they stay in the processor's cache."""
 
 
 def as_sample_rate(value: object) -> int:
@@ -64,7 +68,7 @@ def as_samples(value: object) -> NDArray[np.float32]:
     Parameters
     ----------
     value : array_like
-        float or int16, of shape (n,) or (channels, n) with 1 to 64 channels; n may be 0.
+        Samples, float or int16, of shape (n,) or (channels, n) with 1 to 64 channels; n may be 0.
         int16 is divided by 32768.
 
     Returns
@@ -92,7 +96,7 @@ def as_samples(value: object) -> NDArray[np.float32]:
 
 
 def _all_finite(line: NDArray[np.float32]) -> bool:
-    """Tell whether there is neither NaN nor infinity, by sums of squares, which read once."""
+    """Tell whether all samples are finite, by sums of squares, which read them once."""
     for begin in range(0, line.size, _CACHED):
         piece = line[begin : begin + _CACHED]
         with np.errstate(over="ignore", invalid="ignore"):

@@ -1,4 +1,4 @@
-"""How far sound swings between its samples, as it comes."""
+"""How far sound swings between its samples, block by block."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from ...measure.truepeak import REACH, interpolator
 
 __all__ = ["REACH", "SwingPeaks"]
 
-# Four, as for a meter, would miss up to 0.3 dB of a peak.
 _FACTOR = 8
+"""Points per sample at which the wave is computed; four, enough for a meter, would miss up to 0.3
+dB of a peak.
+"""
 
 
 class SwingPeaks:
@@ -19,7 +21,7 @@ class SwingPeaks:
     Parameters
     ----------
     channels : int
-        Of the blocks.
+        Number of channels of the blocks.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""The other input of filters that cancel: what is to be taken out of the sound."""
+"""The other input of filters that cancel: the sound that they take out."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...errors import FilterError
-from ..filter import as_block
+from ..as_block import as_block
 
 __all__ = ["FarEnd"]
 
 LONGEST_SECONDS = 600
+"""Seconds of far end that may wait for their sound."""
 
 
 class FarEnd:

@@ -1,4 +1,4 @@
-"""What has gone through a filter lately, for another one to start from."""
+"""The last samples that went through a filter, from which another one starts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 __all__ = ["History"]
 
 _MAX_PIECES = 256
+"""Pieces that are kept apart; when there are more, they are joined into one."""
 
 
 class History:
@@ -18,12 +19,12 @@ class History:
     Parameters
     ----------
     length : int
-        How many samples to keep.
+        Number of samples to keep.
 
     Attributes
     ----------
     total : int
-        How many samples have been added, those that are gone included.
+        Number of samples added so far, including those no longer kept.
     """
 
     def __init__(self, length: int) -> None:
@@ -33,7 +34,7 @@ class History:
         self._held = 0
 
     def add(self, piece: NDArray[np.float32]) -> None:
-        """Append samples of shape (channels, n); another number of channels starts afresh."""
+        """Append samples of shape (channels, n); another number of channels starts over."""
         if self._pieces and self._pieces[-1].shape[0] != piece.shape[0]:
             self._pieces.clear()
             self._held = 0

@@ -13,10 +13,16 @@ __all__ = ["PeakHold", "Smoother", "curve", "factor", "level_db", "loudest"]
 Samples = NDArray[np.float64]
 
 _LOWEST = 1e-10
+"""Amplitude, full scale being 1, that silence counts as: -200 dBFS."""
+
 _TINY = 1e-12
+"""Level (linear or in dB) below which a value counts as zero, and the least that is divided by."""
+
 _NEPER_PER_DB = math.log(10) / 20
-# exp() of more than this would leave the range of floating-point numbers.
+"""Nepers in one decibel: the natural logarithm of its ratio of amplitudes."""
+
 _EXPONENT = 300.0
+"""Largest number given to exp(): far larger ones leave the range of floating-point numbers."""
 
 
 def level_db(block: Samples) -> Samples:

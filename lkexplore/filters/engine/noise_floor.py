@@ -17,12 +17,24 @@ __all__ = ["RunningFloor", "learned_floor"]
 Power = NDArray[np.float64]
 
 _WINDOW_SECONDS = 1.6
+"""Seconds over which the minimum of the spectrum is taken."""
+
 _PARTS = 8
+"""Parts of that window; each keeps one minimum, and the oldest is dropped when one is full."""
+
 _SMOOTHING_SECONDS = 0.05
-# The minimum of a smoothed periodogram lies below its mean: by this with white noise.
+"""Seconds in which the smoothing of the spectrum forgets 63 % of what was before."""
+
 _BIAS = 2.0
+"""Factor of power by which the minimum of a smoothed periodogram of white noise lies below its
+mean.
+"""
+
 _SILENCE = 1e-12
+"""Power of the strongest bin up to which a spectrum counts as digital silence."""
+
 _MUTE_SECONDS = 1.0
+"""Seconds of digital silence after which the floor is what it was before them."""
 
 
 def learned_floor(profile: Recording, sample_rate: int, size: int) -> Power:
@@ -31,9 +43,9 @@ def learned_floor(profile: Recording, sample_rate: int, size: int) -> Power:
     Parameters
     ----------
     profile : Recording
-        At any sample rate, at least one window long.
+        Noise alone, at any sample rate, at least one window long.
     sample_rate : int
-        Of the sound that it will be compared with, in Hz.
+        Sample rate in Hz of the sound that it will be compared with.
     size : int
         Length of the windows, in samples.
 
@@ -66,7 +78,7 @@ class RunningFloor:
     Parameters
     ----------
     frames_per_second : float
-        How often a spectrum comes.
+        Number of spectra per second.
 
     Notes
     -----
@@ -101,7 +113,7 @@ class RunningFloor:
         for begin, end in pairwise(places):
             self._notice_silence(bool(silent[begin]), end - begin)
             while begin < end:
-                # As far as the minimum of a part goes.
+                # Up to the end of a part, which has one minimum.
                 until = min(end, begin + self._frames - self._count)
                 self._advance(powers[begin:until], floors[begin:until])
                 begin = until

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 __all__ = ["Frames", "OverlapAdd"]
 
 _OVERLAP = 4
-# So few that they stay near the processor.
+"""Windows that hold each sample."""
+
 _AT_ONCE = 32
+"""Windows that are transformed at a time: so few that they stay in the processor's cache."""
 
 
 class OverlapAdd:
@@ -20,12 +22,12 @@ class OverlapAdd:
     Parameters
     ----------
     channels : int
-        How many.
+        Number of channels.
     size : int
         Length of a window in samples, a multiple of 4; one begins every quarter of it.
     change : callable
-        Takes some spectra, complex, shape (n, channels, size // 2 + 1), in the order of time, and
-        returns gains for them.
+        Function that takes some spectra, complex, shape (n, channels, size // 2 + 1), in the order
+        of time, and returns gains for them.
 
     Notes
     -----
@@ -82,16 +84,16 @@ class OverlapAdd:
 
 
 class Frames:
-    """Cut sound into frames of one length for what takes no other.
+    """Cut sound into frames of one length, for processing that takes no other.
 
     Parameters
     ----------
     channels : int
-        How many.
+        Number of channels.
     length : int
         Samples in a frame.
     change : callable
-        Takes a frame, (channels, length), and returns another.
+        Function that takes a frame, (channels, length), and returns another.
 
     Notes
     -----

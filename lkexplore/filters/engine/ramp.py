@@ -10,17 +10,18 @@ from .fade import fade_in
 __all__ = ["RAMP_SECONDS", "Ramp"]
 
 RAMP_SECONDS = 0.03
+"""Seconds that a number takes to move to its new value."""
 
 
 class Ramp:
-    """A few numbers, such as gains, each moving smoothly to what is wanted of it now.
+    """A few numbers, such as gains, each moving smoothly to its wanted value.
 
     Parameters
     ----------
     values : sequence of float
-        What to begin with.
+        Values to begin with, one for each number.
     sample_rate : int
-        Hz.
+        Samples per second in Hz.
 
     Notes
     -----
@@ -56,6 +57,6 @@ class Ramp:
         return out
 
     def left(self, *wanted: float) -> int:
-        """Return how many samples it is until these values are reached, if none other come."""
+        """Return how many samples it takes to reach these values, if no others come."""
         left: int = self._curve.size - self._done
         return left if np.array_equal(self._to, wanted) else left + self._curve.size

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..filter import Filter, as_block
+from ..as_block import as_block
+from ..filter import Filter
 
 __all__ = ["Run", "RunningFilter"]
 
@@ -21,10 +22,10 @@ class Run(Protocol):
 
 
 class RunningFilter(Filter):
-    """Base of filters that keep their memory in a :class:`Run`, made anew when it is needed.
+    """Base of filters that keep their memory in a :class:`Run`, made when it is needed.
 
-    A change of the number of channels or of the sample rate starts afresh, as :meth:`reset`
-    does; copies and pickles carry the parameters and no sound.
+    A change of the number of channels or of the sample rate starts over, as :meth:`reset` does;
+    copies and pickles carry the parameters and no sound.
     """
 
     _run: Run | None = None

@@ -15,8 +15,11 @@ from .warm_up import WarmUp
 
 __all__ = ["Swap"]
 
-PAST_SECONDS, PATIENCE = 0.5, 1.0
-"""How much the filter that comes first hears, and after how long it comes with less."""
+PAST_SECONDS = 0.5
+"""Seconds of the past that a new filter runs over before it is heard."""
+
+PATIENCE = 1.0
+"""Seconds after which a new filter is put in place even if it has heard less of the past."""
 
 
 class Swap(Filter):
@@ -25,18 +28,17 @@ class Swap(Filter):
     Parameters
     ----------
     filter : Filter or object with ``process``
-        What to begin with; used as it is, not copied, so that its parameters act at once.
+        The first filter, used as it is and not copied, so that its parameters act at once.
     patient : bool
-        Leave it to `prepare` to run the filter that comes over the past, and to say when it comes.
+        Whether `prepare` runs a new filter over the past, and decides when it is put in place.
 
     Notes
     -----
-    The fade takes 20 ms, with the weights of both filters adding up to one (equal gain): they
-    make two versions of the same sound, which equal power would let swell by 3 dB half way. The
-    filter that comes first runs over the last half second, as if it had been there; a change during
-    a fade waits for its end. `put` may be called on any thread, all else on the one that calls
-    `process`.
-    Taught in ``notebooks/01_quickstart.ipynb``.
+    The fade takes 20 ms, with the weights of both filters adding up to one (equal gain): they make
+    two versions of the same sound, which equal power would make 3 dB louder half way. A new filter
+    first runs over the last half second, as if it had been there; a change during a fade waits for
+    its end. `put` may be called on any thread, all else on the one that calls `process`. Taught in
+    ``notebooks/01_quickstart.ipynb``.
 
     Examples
     --------
@@ -67,7 +69,7 @@ class Swap(Filter):
 
     @property
     def coming_load(self) -> float:
-        """Seconds that the filter that comes takes for one of sound; 0 if none does."""
+        """Seconds that the new filter takes for a second of sound; 0 if there is none."""
         return self._warming.load if self._warming is not None else 0.0
 
     def put(self, filter: Filter) -> None:
@@ -76,7 +78,8 @@ class Swap(Filter):
         Parameters
         ----------
         filter : Filter or object with ``process``
-            Set to this filter's sample rate; it should not be in use elsewhere.
+            The new filter, which is set to this filter's sample rate; it should not be in use
+            elsewhere.
 
         Raises
         ------
@@ -88,14 +91,15 @@ class Swap(Filter):
         self._wanted = other
 
     def prepare(self, seconds: float, load: float = math.inf) -> None:
-        """Let a filter that comes hear some more of the past, between two blocks.
+        """Let a new filter hear some more of the past, between two blocks.
 
         Parameters
         ----------
         seconds : float
-            How long this may take.
+            Time in seconds that this may take.
         load : float
-            Up to how many seconds of work for one of sound it may bring; with more, it waits.
+            Largest number of seconds that the new filter may take for a second of sound; if it
+            takes longer, it waits.
         """
         if self._leaving is not None:
             return
@@ -106,7 +110,7 @@ class Swap(Filter):
         self._ready = ready or warming.age > PATIENCE * self.sample_rate
 
     def hurry(self) -> bool:
-        """Put the filter that is to come in place without a fade or a past; tell if there is one.
+        """Put the new filter in place without a fade or a past; tell whether there is one.
 
         For when the present one cannot go on.
         """

@@ -1,4 +1,4 @@
-"""Letting a filter hear what it has missed, a little at a time."""
+"""Letting a filter hear the past that it has missed, a little at a time."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from .history import History
 
 __all__ = ["WarmUp"]
 
-SHORTEST, PIECE_SECONDS = 240, 0.001
-"""Samples of the first piece, and how long each of those after it should take."""
+SHORTEST = 240
+"""Samples of the first piece of the past that a filter hears; later ones are no shorter."""
+
+PIECE_SECONDS = 0.001
+"""Seconds of computing that a piece after the first should take."""
 
 
 class WarmUp:
@@ -22,9 +25,9 @@ class WarmUp:
     Parameters
     ----------
     filter : Filter
-        It forgets all sound first.
+        The filter, which forgets all sound first.
     history : History
-        What it is to hear; it may grow between one call of `go_on` and the next.
+        The past that it hears; it may grow between one call of `go_on` and the next.
 
     Attributes
     ----------
@@ -53,7 +56,7 @@ class WarmUp:
         Parameters
         ----------
         seconds : float
-            How long this may take; one piece is heard in any case.
+            Time in seconds that this may take; one piece is heard in any case.
         """
         total = self._history.total
         missing = float("inf") if self._heard is None else total - self._heard
@@ -82,6 +85,6 @@ class WarmUp:
         self._spent += took
         self._lasted += piece.shape[1]
         self.load = self._spent * self.filter.sample_rate / self._lasted
-        # Not the mean: what comes first often takes longer once.
+        # Not the mean: the first piece often takes longer.
         self._pace = max(took, 1e-6) / piece.shape[1]
         self._size = max(SHORTEST, int(PIECE_SECONDS / self._pace))

@@ -18,7 +18,7 @@ class DelayDesign:
     Parameters
     ----------
     samples : int
-        By how much, at least 0.
+        Delay in samples, at least 0.
     """
 
     def __init__(self, samples: int) -> None:
@@ -53,7 +53,7 @@ class DelayDesign:
 
 
 class DelayLine(LinearFilter):
-    """Let sound wait for so many samples; its ``latency`` stays 0, for it is meant to be late."""
+    """Let sound wait for so many samples; its ``latency`` stays 0: the delay is wanted."""
 
     samples = Parameter(low=0, high=1_000_000, whole=True)
 

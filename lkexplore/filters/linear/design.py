@@ -13,8 +13,9 @@ from .short_block_sos import run_sections
 
 __all__ = ["AnalysedDesign", "Design", "GainDesign", "SosDesign"]
 
-# Numbers this small are silence, and processors add them many times slower.
 _SILENCE = 1e-150
+"""Number below which the memory is set to zero: processors add such small ones many times slower.
+"""
 
 
 class Design(Protocol):
@@ -23,7 +24,7 @@ class Design(Protocol):
     Attributes
     ----------
     memory : float
-        How many samples of past input the output depends on to within -80 dB; may be inf.
+        Number of samples of past input that the output depends on, to within -80 dB; may be inf.
     """
 
     memory: float
@@ -57,7 +58,7 @@ class SosDesign:
     Parameters
     ----------
     sections : ndarray, shape (k, 6)
-        As scipy.signal makes them with ``output="sos"``.
+        Coefficients, as scipy.signal makes them with ``output="sos"``.
     """
 
     def __init__(self, sections: NDArray[np.float64]) -> None:
@@ -109,7 +110,7 @@ class GainDesign:
     Parameters
     ----------
     factor : float
-        Linear.
+        Linear gain.
     """
 
     memory = 0.0

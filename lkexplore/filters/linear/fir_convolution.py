@@ -12,11 +12,18 @@ from ..analysis import PolesZeros, delay_of_polynomial
 
 __all__ = ["FirDesign"]
 
-# Multiplications per channel and block up to which convolving directly was measured to be faster.
 _DIRECT = 150_000
+"""Multiplications per channel and block up to which convolving directly was measured to be faster.
+"""
+
 _CHUNK = 1 << 15
+"""Samples of a block that are transformed at a time; longer blocks are cut."""
+
 _MOST_SPECTRA = 4
+"""Lengths of the transform for which the spectrum of the taps is kept."""
+
 _MOST_ZEROS = 2000
+"""Zeros that are looked for, at most: finding more takes too long."""
 
 
 class FirDesign:

@@ -23,7 +23,7 @@ class Cascade(LinearFilter):
     Parameters
     ----------
     members : sequence of LinearFilter
-        In the order in which sound passes; only asked for their designs.
+        The filters in the order in which sound passes; they are only asked for their designs.
     """
 
     def __init__(self, members: Sequence[LinearFilter]) -> None:
@@ -49,7 +49,7 @@ def grouped(members: Sequence[Filter]) -> list[Filter]:
     Parameters
     ----------
     members : sequence of Filter
-        Of a chain.
+        Filters of a chain, in order.
 
     Returns
     -------

@@ -10,14 +10,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...errors import FilterError
 from ..analysis import PolesZeros, as_frequencies, delay_of_response, impulse
+from ..as_block import as_block
 from ..engine.fade import FADE_SECONDS, fade_in
 from ..engine.history import History
-from ..filter import Filter, as_block
+from ..filter import Filter
 from .design import AnalysedDesign, Design
 
 __all__ = ["LinearFilter"]
 
 HISTORY_SECONDS = 1.0
+"""Seconds of past input that a new design first runs over."""
 
 
 class LinearFilter(Filter):
@@ -26,7 +28,7 @@ class LinearFilter(Filter):
     A parameter changed while sound runs through takes effect with the next block: the new design
     first runs over the last second of input, as if it had been there, and then the output moves
     from the old one to the new in 20 ms. So nothing clicks, nothing explodes, and a slow filter
-    need not settle anew. A change of the number of channels starts the filter afresh, as
+    does not have to settle again. A change of the number of channels starts the filter over, as
     :meth:`reset` does.
     """
 

@@ -13,10 +13,11 @@ from ..analysis import PolesZeros
 __all__ = ["MOST_ROOTS", "few_enough", "of_power", "sum_of"]
 
 MOST_ROOTS = 2000
+"""Roots of a polynomial that are looked for, at most: finding more takes too long."""
 
 
 class _Part:
-    """A member's poles and zeros, those poles apart that only delay."""
+    """A member's poles and zeros, with the poles that only delay kept apart."""
 
     def __init__(self, found: PolesZeros, wait: int) -> None:
         self.poles = found.poles[found.poles != 0]
@@ -40,9 +41,9 @@ def sum_of(found: Sequence[PolesZeros], waits: Sequence[int]) -> PolesZeros:
     Parameters
     ----------
     found : sequence of PolesZeros
-        Of what is added.
+        Poles, zeros and gain of each member of the sum.
     waits : sequence of int
-        By how many samples each is delayed first.
+        Delay in samples of each member, before it is added.
 
     Raises
     ------

@@ -12,7 +12,6 @@ __all__ = ["FAMILIES", "Family", "iir_design"]
 
 Family = Literal["butterworth", "chebyshev1", "chebyshev2", "elliptic", "bessel"]
 
-# What each design needs to know besides order and edges.
 FAMILIES: dict[Family, tuple[str, ...]] = {
     "butterworth": (),
     "chebyshev1": ("ripple_db",),
@@ -20,6 +19,7 @@ FAMILIES: dict[Family, tuple[str, ...]] = {
     "elliptic": ("ripple_db", "stop_db"),
     "bessel": (),
 }
+"""Parameters, in dB, that each family of designs needs besides order and edges."""
 
 
 def iir_design(

@@ -1,4 +1,4 @@
-"""Second-order sections run on blocks so short that the call itself is what costs."""
+"""Second-order sections run on blocks so short that the call itself takes most of the time."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def run_sections(
     Parameters
     ----------
     sections : ndarray of float64, shape (k, 6)
-        C-contiguous, each a0 being 1.
+        Coefficients, C-contiguous, each a0 being 1.
     block : ndarray of float64, shape (channels, n)
-        Stays as it is.
+        The sound, which stays as it is.
     state : ndarray of float64, shape (channels, k, 2)
         The memory, which stays as it is.
 
