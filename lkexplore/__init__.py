@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from .files.sample_sounds import sample as sample
     from .files.sample_sounds import sample_names as sample_names
     from .files.saved_recording import SavedRecording as SavedRecording
-    from .live.as_frame_processor import as_frame_processor as as_frame_processor
+    from .live.frame_processor import as_frame_processor as as_frame_processor
     from .notebook.ab.ab_player import ab as ab
     from .notebook.ab.abx import ABX as ABX
     from .notebook.ab.abx import abx as abx
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from .room import bots as bots
     from .room.connect import connect as connect
     from .room.room import Room as Room
-    from .sdk.media_loop import run as run
+    from .sdk.synchronous import run as run
     from .sound.reasons import Reason as Reason
     from .sound.recording import Recording as Recording
     from .sound.timing import Concealment as Concealment
@@ -97,7 +97,7 @@ _HOMES = {
     "VideoRecording": "capture.video.video_recording",
     "ab": "notebook.ab.ab_player",
     "abx": "notebook.ab.abx",
-    "as_frame_processor": "live.as_frame_processor",
+    "as_frame_processor": "live.frame_processor",
     "capture_frames": "capture.audio.frames",
     "capture_image": "capture.video.frames",
     "check": "checking.check",
@@ -109,7 +109,7 @@ _HOMES = {
     "record": "capture.audio.record",
     "record_av": "capture.video.record",
     "record_video": "capture.video.record",
-    "run": "sdk.media_loop",
+    "run": "sdk.synchronous",
     "sample": "files.sample_sounds",
     "sample_names": "files.sample_sounds",
 }

@@ -47,6 +47,10 @@ class WaitTimeout(LkExploreError, TimeoutError):
     """Something did not happen within its timeout."""
 
 
+class EncryptionError(LkExploreError):
+    """A track that is end-to-end encrypted with a key that we lack, or a key that is none."""
+
+
 class ImpairmentError(LkExploreError, ValueError):
     """A network impairment outside its range, or asked of a server that offers none."""
 

@@ -1,4 +1,4 @@
-"""Following one track of a person: whether it is there, why it is not, and whether it has ended.
+"""Following one track of a person: whether it is there, or why it is not, or that it has ended.
 
 It knows nothing of samples or pictures: recordings, films, the memory of a room, live filters,
 scopes and panels all ask here, so that a mute, a reload, a reconnection or a departure means the
@@ -26,19 +26,20 @@ TICK = 0.1
 """Seconds between two looks for a track that is not there."""
 
 GRACE = 2.0
-"""Seconds for which a track that is gone is waited for by default: a page takes so to reload."""
+"""Seconds to wait by default for a track that is gone: a page takes so long to reload."""
 
 ALIKE_AFTER = 1.0
-"""Seconds after which another track of the same name or source is taken for the one that is gone:
-the very same one, by name and source, may still be on its way."""
+"""Seconds after which another track of the same name or source is taken for the one that is gone;
+until then, one of the same name and source may still come."""
 
 ALWAYS: Final[Mapping[Reason, float]] = {Reason.UNPUBLISHED: math.inf, Reason.LEFT: math.inf}
-"""Waiting for as long as more is wanted."""
+"""Seconds to wait for a track that is gone, by the reason: as long as more is wanted."""
 
 WHILE_THEY_ARE_HERE: Final[Mapping[Reason, float]] = {Reason.UNPUBLISHED: math.inf}
-"""The same, but a person who has left is given up after `GRACE`."""
+"""The same, but for a person who has left, only `GRACE`."""
 
 _PASSING = (Reason.RECONNECTING, Reason.UNPUBLISHED, Reason.LEFT, Reason.NOT_THERE_YET)
+"""Reasons after which a track may be there again."""
 
 
 class Follower:
@@ -49,23 +50,23 @@ class Follower:
     Parameters
     ----------
     room : rtc.Room or None
-        Where the track is; without it only its silence tells that it has ended.
+        The room of the track; without it, only silence tells that the track has ended.
     view : Track
-        Which track; one without a sid, as of `of_anyone`, stands for the first that comes.
+        The track to follow; one without a sid, as from `of_anyone`, stands for the first to come.
     timeout : float
-        Seconds for which it may be missing once we have reconnected.
+        Seconds for which the track may be missing once we have reconnected.
     patience : mapping of Reason to float, optional
         Seconds to wait for a track that is ``unpublished`` or whose owner has ``left``.
     switches : bool
-        Whether another track of that person, which was there beside it, may take its place: not
-        where each of their tracks is followed for itself.
+        Whether another track of the same person, which was there beside it, may take its place;
+        False where each of their tracks is followed separately.
 
     Attributes
     ----------
     absence : Reason or None
-        Why the track is not there at present; None while it is.
+        The reason why the track is not there at present; None while it is there.
     ended : Reason or None
-        Why it is not followed any more; None while it is.
+        The reason why it is not followed any more; None while it is followed.
     """
 
     def __init__(
@@ -101,7 +102,7 @@ class Follower:
 
     @property
     def reconnecting(self) -> bool:
-        """Whether our own connection is being made anew."""
+        """Whether our own connection is being made again."""
         room = self.room
         state = None if room is None else room.connection_state
         return state == rtc.ConnectionState.CONN_RECONNECTING
@@ -111,11 +112,11 @@ class Follower:
         self._changes.poke()
 
     async def wait(self, seconds: float) -> None:
-        """Return at the next change in the room, or after so many seconds."""
+        """Return at the next change in the room, or after some seconds."""
         await self._changes.wait(seconds)
 
     def endures(self, reason: Reason) -> bool:
-        """Whether a track that is missing for this reason is waited for without an end."""
+        """Whether to wait without an end for a track that is missing for this reason."""
         return math.isinf(self._patience.get(reason, GRACE))
 
     def begin(self, track: rtc.Track) -> None:
@@ -126,7 +127,7 @@ class Follower:
             self._note_others(self._owner(self.room))
 
     def gone(self) -> Reason | None:
-        """Return why the track that was begun with is not there any more, None while it is."""
+        """Return why the track is not there any more, None while it is there."""
         room, publication = self.room, self.view.publication
         if room is None or publication is None:
             return None
@@ -153,7 +154,7 @@ class Follower:
     async def confirmed(self, gone: Reason) -> Reason:
         """Return why the track is gone, asked again after a moment.
 
-        Of a connection that is lost or left, the SDK tells right after the tracks that go with it.
+        When a connection is lost or left, the SDK tells so right after it has told of its tracks.
         """
         await asyncio.sleep(TICK)
         return self.gone() or gone
@@ -164,16 +165,16 @@ class Follower:
         Parameters
         ----------
         reason : Reason
-            Why it is not there, from `gone`.
+            The reason why it is not there, from `gone`.
         wanted : callable
-            Called with the present reason every tenth of a second and when that changes; False
-            ends the wait.
+            Function called with the present reason every tenth of a second, and when the reason
+            changes; the wait ends when it returns False.
 
         Returns
         -------
         rtc.Track or None
-            What it is now, begun with; None if it does not come: `ended` says why, unless it was
-            not wanted any more.
+            The track that is followed now; None if none came: `ended` says why, unless none was
+            wanted any more.
         """
         self.absence = absence = reason
         room = self.room
@@ -194,7 +195,7 @@ class Follower:
                 continue
             present = self._absence(room)
             if present is not absence:
-                # Who was to be there again after our reconnection has been waited for already.
+                # After our own reconnection, the time waited so far counts, too.
                 since = since if absence is Reason.RECONNECTING else now
                 self.absence = absence = present
             if now - since > self._patience.get(absence, GRACE):
@@ -210,7 +211,7 @@ class Follower:
             return True
         if view.sid in self._beside:
             return False
-        # That its own is gone may not have come round to it yet.
+        # It may not have noticed yet that its own track is gone.
         return self.absence is not None or (self._track is not None and self.gone() in _PASSING)
 
     def _absence(self, room: rtc.Room) -> Reason:
@@ -277,7 +278,7 @@ class Follower:
 
 
 def of_anyone(identity: str, kind: Kind) -> Track:
-    """Return what stands for the first track of a kind that someone publishes."""
+    """Return a placeholder for the first track of a kind that a participant publishes."""
     return Track("", "", kind, "unknown", False, "", identity)
 
 
@@ -287,5 +288,5 @@ def describe(view: Track) -> str:
 
 
 def _may_subscribe(room: rtc.Room) -> bool:
-    # The SDK does not tell of the tracks that we then no longer get.
+    # Without the permission, the SDK does not tell of tracks that we no longer get.
     return bool(room.local_participant.permissions.can_subscribe)

@@ -1,4 +1,4 @@
-"""How far a recording is: a bar in a notebook's output or in a terminal, nothing elsewhere."""
+"""The progress of a recording: a bar in a notebook's output or in a terminal, nothing elsewhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from typing import Any, Protocol
 __all__ = ["Progress", "show_progress"]
 
 PERIOD = 0.25
+"""Seconds between two updates."""
+
 WIDTH = 30
+"""Characters in a terminal's bar."""
 
 
 class Progress(Protocol):
@@ -25,7 +28,7 @@ class Progress(Protocol):
 
     @property
     def length(self) -> float:
-        """Seconds that it takes; infinite when that is open."""
+        """Seconds that it takes; infinite when that is not known."""
 
     @property
     def level(self) -> float:
@@ -48,6 +51,7 @@ def show_progress(what: Progress) -> Iterator[None]:
 
 
 Show = Callable[[Progress, bool], None]
+"""Shows the progress; the second argument says whether it is over."""
 
 
 async def _keep_showing(what: Progress, show: Show) -> None:

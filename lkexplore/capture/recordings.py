@@ -1,4 +1,4 @@
-"""What several participants' recordings are together: by participant and track, on one clock."""
+"""The recordings of several participants together, by participant and track, on one clock."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["Recordings", "file_name"]
 
 Key: TypeAlias = tuple[str, str]
+"""Identity of a participant and name of a track."""
+
 T = TypeVar("T", bound=Recording | SavedRecording)
 
 
@@ -28,7 +30,7 @@ class Recordings(Mapping[Key, T], Generic[T]):
     Parameters
     ----------
     recordings : mapping of (identity, track name) to Recording or SavedRecording
-        What was recorded.
+        The recordings, of one length and on one clock.
 
     Notes
     -----
@@ -70,7 +72,7 @@ class Recordings(Mapping[Key, T], Generic[T]):
         return len(self._by_key)
 
     def load(self) -> Recordings[Recording]:
-        """Read those into memory that are in files.
+        """Read all recordings that are in files into memory.
 
         Returns
         -------
@@ -95,7 +97,7 @@ class Recordings(Mapping[Key, T], Generic[T]):
         Parameters
         ----------
         folder : str or path-like
-            Where to; old files of the same names are replaced.
+            The folder to write to; existing files of the same names are replaced.
 
         Returns
         -------
@@ -135,7 +137,7 @@ def _in_memory(value: Recording | SavedRecording) -> Recording:
 
 
 def as_folder(folder: str | os.PathLike[str]) -> Path:
-    """Return a folder, made if need be, or raise FileError."""
+    """Return a folder, made if it does not exist, or raise FileError."""
     from ..errors import FileError
 
     target = Path(folder)
@@ -149,7 +151,7 @@ def as_folder(folder: str | os.PathLike[str]) -> Path:
 def file_name(key: Key, taken: set[str]) -> str:
     """Return a name for the file of a recording, without suffix: from who and what, kept safe.
 
-    It is none of those that are `taken`, in whatever case, and is then among them.
+    The name differs from all that are `taken`, also without regard to case, and is added to them.
     """
     identity, name = (re.sub(r"[^\w.@+-]+", "-", part).strip("-.") for part in key)
     stem = found = f"{_short(identity) or 'unknown'}_{_short(name) or 'track'}"

@@ -25,32 +25,41 @@ from ..sound.convert import WEBRTC_RATE
 __all__ = ["PACKET", "RESOLUTION", "STALLED", "Look", "OnLook", "TrackStatistics", "watch"]
 
 WATCHFUL = 0.2
+"""Seconds between two looks while the track is new or in trouble."""
+
 RESOLUTION = 0.4
-"""Seconds between two looks: while the track is new or in trouble, and else; so finely, at least,
-it is known where sound was concealed."""
+"""Seconds between two looks otherwise, to which the places of concealed sound are known."""
 
 STALLED = 0.06
-"""Seconds without a packet after which one that is still to come would be late."""
+"""Seconds without a packet after which the next one is late."""
 
 GIVE_UP = 2.0
+"""Seconds that the SDK may take to answer a question for statistics, or a last one to end."""
+
 SOON = 0.1
+"""Seconds that the last question about a track that is going away may take."""
+
 RECENT = 12
+"""Latest looks, whose median delay counts."""
 
 ENCODING = 0.010
-"""Seconds that the jitter buffer of sound does not count: 6.5 ms by which Opus looks ahead
-(RFC 7845, 4.2) and what sender and receiver wait, on average, for their next 10 ms block."""
+"""Seconds of delay that the jitter buffer of sound does not count: the 6.5 ms by which Opus looks
+ahead (RFC 7845, 4.2), and the mean wait of sender and receiver for their next block of 10 ms."""
 
 RENDERING = 0.010
-"""Seconds that WebRTC sets aside for drawing: pictures are handed over this much early."""
+"""Seconds that WebRTC reserves for drawing: pictures are handed over this much early."""
 
 START_UP = 2.5
+"""Seconds in which a new track's jitter buffer shrinks from a large delay to its target."""
+
 NEAR_TARGET = 0.025
-"""A new track's buffer starts with a large delay and shrinks to its target in this time."""
+"""Seconds above its target delay below which a jitter buffer counts as settled."""
 
 PACKET = 0.020
-"""Seconds of sound in a packet, unless its sender was told otherwise."""
+"""Seconds of sound in a packet, unless its sender was configured otherwise."""
 
 _INBOUND = "inbound_rtp"
+"""Name of the SDK's entry with the statistics of a received track."""
 
 _log = logging.getLogger("lkexplore")
 
@@ -62,18 +71,19 @@ class Look:
     Attributes
     ----------
     start, time : float
-        Monotonic seconds of the look before, and of this one.
+        Monotonic times in seconds of the look before, and of this one.
     delay : float
-        Seconds from a sound at its sender to the stream, or from a picture's arrival to when it is
-        due, without the network's way.
+        Seconds from a sound at its sender to its place in the stream, without the time on the
+        network, or from a picture's arrival to the time at which it is due.
     settled : bool
         Whether the jitter buffer is done with adapting to a new track.
     concealed : float
         Seconds between the two looks that the decoder made up.
     last_packet : float
-        Monotonic time at which the last packet arrived.
+        Monotonic time in seconds at which the last packet arrived.
     first_packet : float
-        When, about, the first of those since the look before did; infinite when none has.
+        Monotonic time in seconds, roughly, at which the first packet since the look before
+        arrived; infinite when none has.
     decoded : int
         Pictures that were decoded so far.
     """
@@ -89,6 +99,7 @@ class Look:
 
 
 OnLook: TypeAlias = Callable[[Look], None]
+"""Takes a look, on the media loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +123,14 @@ class TrackStatistics:
     Parameters
     ----------
     track : rtc.Track
-        Whose; of a track of our own there is nothing to be known.
+        A received track; for a track of our own there are no such statistics.
 
     Attributes
     ----------
     latest : Look or None
-        What was seen last.
+        The latest look.
     listeners : tuple of callable
-        To be called with each look.
+        Functions that are called with each look.
     """
 
     def __init__(self, track: rtc.Track) -> None:
@@ -134,9 +145,9 @@ class TrackStatistics:
 
     @property
     def delay(self) -> float:
-        """The usual delay of the last seconds: the median, once settled of what was settled.
+        """Median delay of the last looks, in seconds; once settled, of the settled ones only.
 
-        Before there are two looks to compare, it is that of the track's whole life.
+        Before there are two looks to compare, it is the mean delay since the track began.
         """
         settled = [look.delay for look in self._recent if look.settled]
         delays = settled or [look.delay for look in self._recent]
@@ -161,7 +172,7 @@ class TrackStatistics:
     async def _watch(self) -> None:
         before: _Counters | None = None
         while True:
-            # Of a track that has ended, nobody wants to know, and the SDK complains when asked.
+            # Nobody needs the statistics of a track that has ended, and the SDK complains.
             now = await self._counters() if self.listeners else None
             if now is not None and (before is None or now.time > before.time):
                 if before is None:
@@ -178,7 +189,7 @@ class TrackStatistics:
             self._wanted.clear()
 
     async def last_packet(self) -> float:
-        """Return when the last packet came, as far as that can still be learnt; else infinity."""
+        """Return when the last packet came, infinity if that cannot be read any more."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SOON):
                 now = await self._counters()
@@ -201,8 +212,8 @@ class TrackStatistics:
         except TimeoutError:
             return None
         except Exception as error:
-            # The SDK raises bare exceptions. A track that is going away has no statistics, and
-            # that it has ended is for others to find out.
+            # The SDK raises bare exceptions. A track that is going away has no statistics;
+            # others find out that it has ended.
             _log.debug("no statistics of a track: %s", error)
             return None
         found = (entry.inbound_rtp for entry in entries if entry.WhichOneof("stats") == _INBOUND)

@@ -12,11 +12,16 @@ __all__ = ["StreamClock"]
 
 
 WINDOW = 1.0
+"""Seconds of a window, in which only the earliest arrival counts."""
+
 RECENT = 5
-"""Seconds of a window, and windows, whose earliest arrival tells what is on time."""
+"""Windows whose earliest arrival tells what is on time now."""
 
 KEPT = 600
+"""Most windows that are kept for the fit."""
+
 FITTED = 120
+"""Windows, evenly spread, that the fit is made from at most."""
 
 
 class StreamClock:
@@ -36,7 +41,7 @@ class StreamClock:
 
     @property
     def seconds(self) -> float:
-        """How much has come, in seconds of samples."""
+        """Seconds of sound that has come, by its samples."""
         return self.count / WEBRTC_RATE
 
     def note(self, samples: int, arrival: float) -> float:
@@ -70,7 +75,7 @@ class StreamClock:
             Samples per second of this computer's clock: the median of the slopes between all
             pairs of windows (Theil, 1950; Sen, 1968), which a few late ones do not move.
         residual : float
-            Seconds, the 95th percentile of the distances from that line.
+            95th percentile of the distances from that line, in seconds.
         """
         if len(self._windows) < 3:
             return float(WEBRTC_RATE), 0.0

@@ -1,4 +1,4 @@
-"""The ``lkexplore`` command: see the main job done, serve rooms, open the notebooks, get help."""
+"""The ``lkexplore`` command: a demo of the main job, a server, the notebooks and a doctor."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv : sequence of str, optional
-        Arguments; default: those of the process.
+        The arguments; by default those of the process.
 
     Returns
     -------

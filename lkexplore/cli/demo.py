@@ -20,24 +20,28 @@ if TYPE_CHECKING:
 
 __all__ = ["Results", "cleaning_filter", "draw", "play_and_record", "run_demo"]
 
-MIN_SECONDS, MAX_SECONDS = 1.0, 60.0
+MIN_SECONDS = 1.0
+"""Least seconds to record."""
+
+MAX_SECONDS = 60.0
+"""Most seconds to record."""
 
 SETTLING_SECONDS = 2.5
-"""A new track is played a little fast at first, until the jitter buffer has shrunk."""
+"""Seconds to wait first: a new track is played a little fast until the jitter buffer has shrunk."""
 
 
 @dataclass(frozen=True)
 class Results:
-    """What the demo heard and made.
+    """The sounds that the demo heard and made.
 
     Attributes
     ----------
     voice : Recording
         Alice's noisy speech, as recorded in the room.
     clean : Recording
-        The same, filtered.
+        The same speech, filtered.
     heard : Recording
-        What a second participant recorded when the filtered sound was published.
+        The filtered sound, as a second participant recorded it when it was published.
     """
 
     voice: Recording
@@ -51,9 +55,9 @@ def run_demo(out: str, *, seconds: float = 5.0) -> int:
     Parameters
     ----------
     out : str
-        The folder; made when missing, files of an earlier run are replaced.
+        The folder, made if it does not exist; files of an earlier run are replaced.
     seconds : float
-        How long to record, 1 to 60.
+        Seconds to record, 1 to 60.
 
     Returns
     -------
@@ -70,7 +74,7 @@ def run_demo(out: str, *, seconds: float = 5.0) -> int:
     if not MIN_SECONDS <= seconds <= MAX_SECONDS:
         raise SoundError(f"--seconds {seconds:g}: from {MIN_SECONDS:g} to {MAX_SECONDS:g}")
     folder = _writable(out)
-    from ..sdk.media_loop import run
+    from ..sdk.synchronous import run
 
     results = run(play_and_record(seconds))
     _report(results)
@@ -79,7 +83,7 @@ def run_demo(out: str, *, seconds: float = 5.0) -> int:
 
 
 def cleaning_filter() -> Filter:
-    """Return the filter of the demo: speech stays, hum and its harmonics and hiss go."""
+    """Return the filter of the demo: it keeps speech, and removes hum, its harmonics and hiss."""
     from .. import filters
 
     chain: Filter = filters.bandpass(120, 5000, order=4)
@@ -141,7 +145,7 @@ def _report(results: Results) -> None:
 
 
 def _speech_to_noise(spoken: Recording, sound: Recording) -> float:
-    """Return how far the clean speech stands above what else is in `sound`, in dB."""
+    """Return the level of the clean speech above everything else in `sound`, in dB."""
     from .. import measure
 
     repeated = _looped(spoken, sound.duration)

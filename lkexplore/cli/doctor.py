@@ -33,11 +33,14 @@ _PACKAGES = (
     "pylibsrtp",
     "pyOpenSSL",
 )
+"""Packages whose versions are told."""
+
 _FORMATS = ("WAV", "FLAC", "OGG", "MP3")
+"""Formats of sound files that must be readable."""
 
 
 class Finding(NamedTuple):
-    """One thing looked at: whether it is well, what was seen, and how to mend it."""
+    """One thing looked at: whether it is right, what was seen, and how to mend it."""
 
     ok: bool
     seen: str
@@ -121,7 +124,7 @@ def _sound_files() -> Iterator[Finding]:
 
 
 def _network() -> Iterator[Finding]:
-    """WebRTC takes no addresses from loopback alone: some other interface must be up."""
+    """Look for an interface besides loopback that is up, which WebRTC needs for its addresses."""
     names = [name for _, name in socket.if_nameindex() if not name.startswith("lo")]
     up = [name for name in names if _is_up(name)]
     yield Finding(
@@ -146,7 +149,7 @@ def _server() -> Iterator[Finding]:
 
     url = os.environ.get("LIVEKIT_URL")
     which = f"the server {scrub(url)}" if url else "the embedded server (LIVEKIT_URL is not set)"
-    from ..sdk.media_loop import run
+    from ..sdk.synchronous import run
 
     try:
         heard, seconds = run(_sing_and_listen())

@@ -13,6 +13,7 @@ from ..errors import FileError
 __all__ = ["copy_notebooks", "find_notebooks", "run_lab"]
 
 FOLDER = "lkexplore-notebooks"
+"""Folder, in the current one, that the notebooks of an installed package are copied to."""
 
 
 def find_notebooks() -> Path:

@@ -11,8 +11,12 @@ from typing import TextIO, TypeVar
 __all__ = ["with_progress"]
 
 T = TypeVar("T")
+
 _WIDTH = 32
+"""Characters in the bar."""
+
 _REFRESH_SECONDS = 0.1
+"""Seconds between two updates."""
 
 
 async def with_progress(
@@ -23,14 +27,14 @@ async def with_progress(
     Parameters
     ----------
     work : awaitable
-        What is awaited.
+        The work to wait for.
     label : str
-        Shown before the bar.
+        Text before the bar.
     seconds : float
-        How long it should take.
+        Seconds that the work should take.
     stream : text file, optional
-        Default: standard error. The bar is drawn only on a terminal; elsewhere there is
-        one line at the end.
+        The stream to write to; by default standard error. The bar is drawn only on a terminal;
+        elsewhere there is one line at the end.
     """
     out = stream or sys.stderr
     task = asyncio.ensure_future(work)

@@ -31,12 +31,14 @@ def run_serve(
     Parameters
     ----------
     dev : bool
-        Use LiveKit's usual development key and secret. Without it, ``LIVEKIT_API_KEY`` and
-        ``LIVEKIT_API_SECRET`` are used when both are set, else a new random pair.
+        Whether to use LiveKit's usual development key and secret. Otherwise,
+        ``LIVEKIT_API_KEY`` and ``LIVEKIT_API_SECRET`` are used when both are set, else a new
+        random pair.
     host, port, udp_port, node_ip, seed
-        See `lkexplore.server.config.ServerConfig`.
+        Addresses, ports and seed of the server, see `lkexplore.server.config.ServerConfig`.
     loss, delay_ms, jitter_ms, rate_kbps
-        What is wrong with everybody's network; see `server.network.impairment`.
+        Impairment of everybody's network: share of packets lost from 0 to 1, milliseconds, and
+        kilobits per second; see `lkexplore.Room.impair`.
 
     Returns
     -------
@@ -46,7 +48,7 @@ def run_serve(
     Raises
     ------
     ServerError
-        When the ports cannot be had, or `dev` is asked for beyond this computer.
+        When the ports are not free, or `dev` is asked for beyond this computer.
     ImpairmentError
         When a value of the network is out of its range.
     """

@@ -31,36 +31,39 @@ from .stats import LiveStats
 __all__ = ["Live", "live"]
 
 LATE = 0.020
-"""Seconds after its time from which a block counts as late: the jitter buffers of listeners even
-out less than that without being larger for it."""
+"""Seconds after its time from which a block counts as late: up to that, the jitter buffers of
+listeners even it out without growing."""
 
 AVERAGED_BLOCKS = 50
-"""Blocks over which is averaged how long the sound is held."""
+"""Blocks over which the time that the sound is held is averaged."""
 
 LOOK_SECONDS = 0.25
-"""Seconds between two looks whether it is to go on, when nothing changes in the room."""
+"""Seconds between two looks whether to go on, when nothing changes in the room."""
 
 CLOSE_SECONDS = 5.0
-"""Seconds that the end may take."""
+"""Seconds that ending it may take."""
 
 LONGEST_LAG = 1.0
-"""Seconds of silence at most that are made up for at once when a track is found to be gone."""
+"""Most seconds of missing silence that are sent at once when a track is found to be gone."""
 
 RINGING_OUT = 2.0
 """Seconds for which the filter is given silence once there is no track, for echoes to fade."""
 
-AT_ONCE, BETWEEN = 0.005, 0.010
-"""Seconds of work on the past that a filter put in is given at once, and then after each block."""
+AT_ONCE = 0.005
+"""Seconds of work on the past sound that a new filter may take as soon as it is put in."""
+
+BETWEEN = 0.010
+"""Seconds of work on the past sound that a new filter may take after each block."""
 
 CARRIED = 0.010
-"""Seconds of work on a block that a filter which comes in may bring."""
+"""Seconds that a new filter may take for a block; a slower one waits before it is put in."""
 
 ALIKE_STEPS = 8
-"""Steps of 16 bits by which the channels of what is mono may differ, by rounding."""
+"""Steps of 16 bits by which the channels of a mono track may differ, by rounding."""
 
 APART_BLOCKS = 3
-"""Blocks in a row after which it is stereo: what the decoder makes up for a lost packet of mono
-may differ once."""
+"""Blocks in a row with different channels after which a track is stereo: what the decoder makes up
+for a lost packet of mono may differ once."""
 
 
 @on_media_loop
@@ -76,7 +79,7 @@ async def live(
     chosen = Swap(as_filter(filter), patient=True)
     track, view = await find_track(room.rtc, source, "audio", timeout)
     features = view.publication.audio_features if view.publication else ()
-    # It tells of browsers only: for all others it is heard, see Live.
+    # The codec tells only about browsers; for all others the channels are compared, see Live.
     channels = 2 if int(AudioTrackFeature.TF_STEREO) in map(int, features) else 1
     title = name or f"{view.identity or view.name} (filtered)"
     outlet = await open_outgoing_audio(room, title, channels=channels, queue_ms=0, timeout=timeout)
@@ -92,12 +95,17 @@ class Live:
     Attributes
     ----------
     name : str
-        Name of the track that comes out.
+        Name of the filtered track.
     channels : int
-        1 or 2, as the track that goes in: 2 once the channels of three blocks differ. A
-        filter that makes two channels of one, such as `pan`, is heard in two.
+        Number of channels, 1 or 2, of the track that goes in: 2 once the channels of three blocks
+        differ. A filter that makes two channels of one, such as `pan`, is heard in two.
     publication : rtc.LocalTrackPublication
         The SDK's own object.
+
+    See Also
+    --------
+    lkexplore.Room.live : Makes one.
+    LiveVideo : The same for pictures.
 
     Notes
     -----
@@ -106,10 +114,10 @@ class Live:
     same one. It ends when it is closed, when the room is left or lost, or when we may not hear
     them any more; an end that nobody asked for is told once.
 
-    A filter that raises, puts out what is no sound, or takes longer than the sound lasts is passed
-    by until a filter is put in again: the sound goes on, and the traceback is shown once. Nothing
-    is queued here: each block is sent when it is filtered, and one that comes late is evened out by
-    the jitter buffers of those who listen, as what a network holds up is.
+    A filter that raises, returns anything but sound, or takes longer than the sound lasts is
+    bypassed until a filter is put in again: the sound goes on, and the traceback is shown once.
+    Nothing is queued here: each block is sent when it is filtered. The jitter buffers of the
+    listeners even out late blocks, as they do when a network delays them.
     Taught in ``notebooks/05_live_filter.ipynb``.
 
     Examples
@@ -153,7 +161,7 @@ class Live:
 
     @property
     def bypass(self) -> bool:
-        """Whether the track is to be heard as it is; set it at any time, it is crossfaded."""
+        """Whether the track is heard unfiltered; set it at any time, the change is crossfaded."""
         return self._guard.bypass
 
     @bypass.setter
@@ -162,7 +170,7 @@ class Live:
 
     @property
     def error(self) -> str:
-        """Why the filter is passed by, with the traceback, or why it has ended; else empty."""
+        """Why the filter is bypassed, with the traceback, or why it has ended; else empty."""
         return self._failure or self._guard.error
 
     @property
@@ -218,7 +226,7 @@ class Live:
         return not (self._ending or self._room.closed or self._outlet.failure)
 
     async def _hear(self, track: rtc.Track) -> Reason | None:
-        """Filter a track until it is gone; return why it is, None if nothing is to go on."""
+        """Filter a track until it is gone; return why it is gone, None if we should stop."""
         follower = self._follower
         follower.begin(track)
         self._fresh = True
@@ -250,16 +258,16 @@ class Live:
             silence.cancel()
 
     async def _send_silence(self) -> None:
-        """Go on by the clock, so that who listens keeps time: what is missing is not late."""
+        """Send silence by the clock, so that listeners see a pause, and not late sound."""
         began, length = time.monotonic(), WEBRTC_RATE * FRAME_MS // 1000
         block = np.zeros((self.channels, length), np.float32)
-        # What is cut off would click.
+        # A sudden end would click.
         block += self._last * fade_in(length)[::-1].astype(np.float32)
         self._sent_until = max(self._sent_until, began - LONGEST_LAG)
         while True:
             now = time.monotonic()
             while self._sent_until < now:
-                # Echoes fade for a while; then there is nothing to filter.
+                # Echoes fade for a while; after that there is nothing to filter.
                 ringing = now - began < RINGING_OUT
                 self._outlet.push(self._guard.process(block) if ringing else block)
                 self._sent_until += FRAME_MS / 1000

@@ -1,4 +1,4 @@
-"""A filter as the SDK's frame processor."""
+"""LiveKit's own plug: a filter where the SDK and its agents take a noise canceller."""
 
 from __future__ import annotations
 
@@ -14,9 +14,51 @@ from ..filters import Filter, as_filter
 from ..filters.engine.swap import Swap
 from ..sound.convert import INT16_STEP, int16_of
 
-__all__ = ["FilterProcessor"]
+__all__ = ["FilterProcessor", "as_frame_processor"]
 
 _log = logging.getLogger("lkexplore")
+
+
+def as_frame_processor(filter: Any) -> FilterProcessor:
+    """Make an ``rtc.FrameProcessor`` of a filter, for wherever LiveKit takes one.
+
+    Parameters
+    ----------
+    filter : Filter or object with ``process``
+        The filter, used without a copy, so that changes of its parameters act at once; it is set
+        to the sample rate of the frames, and should not be in use elsewhere.
+
+    Returns
+    -------
+    FilterProcessor
+        An ``rtc.FrameProcessor[rtc.AudioFrame]``, for one stream at a time: the argument
+        ``noise_cancellation`` of ``rtc.AudioStream``, and of the room input options of
+        livekit-agents. ``enabled`` switches it, ``filter`` changes it with a crossfade, and
+        ``blocks``, ``bypassed`` and ``error`` tell how it went.
+
+    Raises
+    ------
+    FilterError
+        `filter` is not a filter.
+
+    See Also
+    --------
+    lkexplore.Room.live : A filter on a participant's track, heard by everyone in the room.
+
+    Notes
+    -----
+    What comes out is what the filter gives offline, rounded to 16 bits and clipped at full scale.
+    A frame passes unchanged, and is counted, when the filter raises, or returns NaN or another
+    number of samples or channels; the filter is then reset, and its first such failure is logged
+    with its traceback. Taught in ``notebooks/04_filters.ipynb``.
+
+    Examples
+    --------
+    >>> from lkexplore.filters import lowpass
+    >>> processor = as_frame_processor(lowpass(3400))
+    >>> stream = rtc.AudioStream(track, noise_cancellation=processor)  # doctest: +SKIP
+    """
+    return FilterProcessor(filter)
 
 
 class FilterProcessor(rtc.FrameProcessor[rtc.AudioFrame]):
@@ -25,19 +67,19 @@ class FilterProcessor(rtc.FrameProcessor[rtc.AudioFrame]):
     Parameters
     ----------
     filter : Filter or object with ``process``
-        Used as it is.
+        The filter, used without a copy.
 
     Attributes
     ----------
     blocks, bypassed : int
-        How many frames came, and on how many of them the filter failed.
+        Numbers of frames that came, and of those on which the filter failed.
     error : str
-        Why it failed last, with the traceback if it raised; empty if it never did.
+        The latest failure, with the traceback if the filter raised; empty if there was none.
 
     Raises
     ------
     FilterError
-        If it is no filter.
+        `filter` is not a filter.
 
     Examples
     --------
@@ -56,7 +98,7 @@ class FilterProcessor(rtc.FrameProcessor[rtc.AudioFrame]):
 
     @property
     def enabled(self) -> bool:
-        """Whether the SDK sends frames through it; set it to hear the sound as it is."""
+        """Whether the SDK sends frames through it; set it to False to hear the sound unfiltered."""
         return self._enabled
 
     @enabled.setter
@@ -75,7 +117,7 @@ class FilterProcessor(rtc.FrameProcessor[rtc.AudioFrame]):
 
     @property
     def latency(self) -> int:
-        """By how many samples the filter is late."""
+        """Delay of the filter in samples."""
         return self._place.latency
 
     def _process(self, frame: rtc.AudioFrame) -> rtc.AudioFrame:
@@ -101,7 +143,7 @@ class FilterProcessor(rtc.FrameProcessor[rtc.AudioFrame]):
             self._note(f"it made {made} of a block of shape {block.shape}")
             self._place.reset()
         except Exception:
-            # Whatever a filter of one's own raises must not stop the sound.
+            # An exception from a user's filter must not stop the sound.
             self._note(traceback.format_exc())
             self._reset_quietly()
         return None

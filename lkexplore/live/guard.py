@@ -1,4 +1,4 @@
-"""A filter that cannot take the sound down: passed by when it fails, is too slow, or is told to."""
+"""A filter that cannot stop the sound: bypassed when it fails, is too slow, or on request."""
 
 from __future__ import annotations
 
@@ -19,18 +19,22 @@ from ..filters.engine.swap import Swap
 __all__ = ["Guard"]
 
 Samples = NDArray[np.float32]
+"""Samples of shape (channels, n) in [-1, 1]."""
 
 BUDGET = 0.8
-"""Share of the sound's own time that a filter may take, over `BUDGET_SECONDS`."""
+"""Share, from 0 to 1, of the sound's own time that a filter may take, over `BUDGET_SECONDS`."""
 
 BUDGET_SECONDS = 1.0
+"""Seconds of sound over which the filter's time is added up."""
+
 KEPT_TIMES = 3000
+"""Blocks whose times are kept for the statistics."""
 
 _log = logging.getLogger("lkexplore")
 
 
 class _Spent:
-    """How much of the time that the sound lasted was spent on it, over the last second."""
+    """The share of the sound's own time that was spent on it, over the last second."""
 
     def __init__(self) -> None:
         self._each: deque[tuple[float, float]] = deque()
@@ -58,18 +62,18 @@ class Guard:
     filter : Swap
         The filter, and its successors.
     channels : int
-        Of the blocks that come; a filter that makes two of one is heard in two.
+        Number of channels of the blocks; a filter that makes two of one is heard in two.
     sample_rate : int
-        In Hz.
+        Sample rate in Hz.
 
     Attributes
     ----------
     bypass : bool
         Whether it is switched off.
     error : str
-        Why it is passed by, the traceback with it; empty while all is well.
+        The reason why it is bypassed, with the traceback; empty while it is not.
     blocks, bypassed : int
-        How many blocks came, and how many of them went by the filter.
+        Numbers of blocks that came, and of those that bypassed the filter.
     """
 
     def __init__(self, filter: Swap, channels: int, sample_rate: int) -> None:
@@ -95,12 +99,12 @@ class Guard:
 
     @property
     def latency(self) -> int:
-        """By how many samples the filter is late."""
+        """Delay of the filter in samples."""
         return self._filter.latency
 
     @property
     def coming_load(self) -> float:
-        """Seconds that the filter that comes takes for one of sound; 0 if none does."""
+        """Seconds that the next filter takes for one second of sound; 0 if there is none."""
         return 0.0 if self.error else self._filter.coming_load
 
     def widen(self) -> None:
@@ -110,10 +114,10 @@ class Guard:
 
     def put(self, filter: Filter) -> None:
         """Put another filter in place, or try the same again."""
-        # What is to be told goes where the filter was put in: in a notebook, below that cell.
+        # Messages go where the filter was put in: in a notebook, below that cell.
         self._put_in = contextvars.copy_context()
         if self.error:
-            # There is nothing to fade from: it fades in from the sound as it is.
+            # There is no filter to fade from: the new one fades in from the unfiltered sound.
             self._filter = Swap(as_filter(filter), patient=self._filter.patient)
             self._filter.sample_rate = self._rate
         elif filter is not self._filter.filter:
@@ -122,7 +126,7 @@ class Guard:
         self._spent = _Spent()
 
     def prepare(self, seconds: float, load: float) -> None:
-        """Let a filter that comes hear some of the past, between two blocks; see `Swap.prepare`."""
+        """Let the next filter hear some of the past, between two blocks; see `Swap.prepare`."""
         if self.error:
             return
         try:
@@ -131,14 +135,14 @@ class Guard:
             self._give_up(f"it failed:\n{traceback.format_exc()}")
 
     def process(self, block: Samples) -> Samples:
-        """Return the next block, filtered if that can be."""
+        """Return the next block, filtered if possible."""
         self.blocks += 1
         dry = self._delayed(block)
         wet = None if self.error else self._filtered(block)
         if wet is None or self.bypass:
             self.bypassed += 1
         if wet is not None and len(wet) > self._out_channels:
-            # From now on it stays so: what is mono then is in both.
+            # From now on it stays in two channels; mono sound is in both.
             self._out_channels = len(wet)
         dry = _wide(dry, self._out_channels)
         out = _wide(self._mixed(dry, wet), self._out_channels)
@@ -150,7 +154,7 @@ class Guard:
         try:
             out = np.asarray(self._filter.process(block))
         except Exception:
-            # Whatever a user's filter raises must not stop the sound; it is told, once.
+            # An exception from a user's filter must not stop the sound; it is told once.
             self._fails(f"it failed:\n{traceback.format_exc()}")
             return None
         self._count(time.perf_counter() - started, block.shape[1] / self._rate)
@@ -172,7 +176,7 @@ class Guard:
             self._fails(f"it takes {share:.2f} of the time that the sound lasts; {BUDGET:g} may be")
 
     def _fails(self, why: str) -> None:
-        """Go on with the filter that is to come, or, if none is, with the sound as it is."""
+        """Go on with the next filter, or, if there is none, with the unfiltered sound."""
         try:
             if self._filter.hurry():
                 return
@@ -194,7 +198,7 @@ class Guard:
         """Move between the two without a step."""
         if wet is None:
             if self._wet > 0:
-                # There is nothing to fade from any more: let the step itself die away.
+                # There is nothing left to fade from: let the step itself die away.
                 self._gap, self._wet = self._apart, 0
             return self._closing(dry)
         steps = len(self._weights) - 1
@@ -216,7 +220,7 @@ class Guard:
         return out
 
     def _delayed(self, block: Samples) -> Samples:
-        """Return the sound as it is, as late as the filter makes it."""
+        """Return the unfiltered sound with the same delay as the filter's."""
         late = self._filter.latency
         if not late and not self._held.shape[1]:
             return block
@@ -234,7 +238,7 @@ def _wide(block: Samples, channels: int) -> Samples:
 
 
 def _is_finite(block: Samples) -> bool:
-    # Any NaN or infinity makes the sum of squares so, and that is quicker than to look at each.
+    # NaN or infinity makes the sum of squares so, which is quicker than a look at each sample.
     flat = block.ravel()
     power = float(flat.dot(flat))
     return math.isfinite(power) or bool(np.isfinite(block).all())

@@ -1,4 +1,4 @@
-"""A function of pictures at work on a thread of its own, where it may take its time."""
+"""A function of pictures on a thread of its own, where it may take its time."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Made:
     Attributes
     ----------
     frame : rtc.VideoFrame or None
-        What the function made of it, as it can be sent; None if that is no picture.
+        The picture that the function made, as it can be sent; None if it made none.
     error : str
-        Why there is none, the traceback with it.
+        The reason why it made none, with the traceback.
     seconds : float
-        How long the function took.
+        Seconds that the function took.
     """
 
     frame: rtc.VideoFrame | None
@@ -52,23 +52,23 @@ _Job: TypeAlias = "tuple[Picture, concurrent.futures.Future[Made]]"
 class PictureWorker:
     """Calls one function on one thread, a picture at a time.
 
-    The thread begins with the first picture. It is none that Python waits for at its end: a
-    function that never comes back keeps nobody.
+    The thread begins with the first picture. Python does not wait for it at exit, so a function
+    that never returns does not keep the process.
 
     Parameters
     ----------
     function : callable
-        From a picture to a picture; what it is given is its own to write on.
+        Function from a picture to a picture; it may change the picture that it is given.
 
     Attributes
     ----------
     error : str
-        Why it was given up; empty while all is well.
+        The reason why it was given up; empty while it was not.
 
     Raises
     ------
     FilterError
-        If it is no plain function.
+        `function` is not a plain function.
     """
 
     def __init__(self, function: PictureFilter) -> None:
@@ -90,18 +90,18 @@ class PictureWorker:
         return self._last is not None and not self._last.done()
 
     def begin(self, picture: Picture) -> asyncio.Future[Made]:
-        """Start on a picture; to be called on an event loop, and not while it is busy."""
+        """Start on a picture; call this on an event loop, and not while it is busy."""
         if self._last is None:
             thread = threading.Thread(target=self._work, name="lkexplore-pictures", daemon=True)
             thread.start()
         self._last = concurrent.futures.Future()
-        # It cannot be cancelled: whoever stops waiting leaves the function at its work.
+        # It cannot be cancelled: when the caller stops waiting, the function goes on.
         self._last.set_running_or_notify_cancel()
         self._jobs.put((picture, self._last))
         return asyncio.wrap_future(self._last)
 
     def end(self) -> None:
-        """Have the thread end, when the function comes back if it is at work."""
+        """Have the thread end, once the function has returned if it is at work."""
         self._jobs.put(None)
 
     def _work(self) -> None:
@@ -118,7 +118,7 @@ class PictureWorker:
             answer = self.function(image)
             spent = time.perf_counter() - began
         except BaseException:
-            # Whatever a user's function raises, sys.exit() included, must not stop the pictures.
+            # An exception from a user's function, even SystemExit, must not stop the pictures.
             spent = time.perf_counter() - began
             return Made(None, f"it failed:\n{traceback.format_exc()}", spent)
         try:

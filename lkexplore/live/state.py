@@ -1,4 +1,4 @@
-"""How a live filter is: running, waiting for its track, or ended."""
+"""The state of a live filter: running, waiting for its track, or ended."""
 
 from __future__ import annotations
 
@@ -14,39 +14,36 @@ _log = logging.getLogger("lkexplore")
 
 
 class State(StrEnum):
-    """How a live filter is.
-
-    ``running``
-        The track is there, and what comes of it is sent.
-    ``waiting``
-        There is no track: unpublished, its owner gone, our connection lost. It goes on with the
-        next one.
-    ``ended``
-        It is over, and ``ended`` of the live filter says why.
-    """
+    """The state of a live filter."""
 
     RUNNING = "running"
+    """The track is there, and is sent filtered."""
+
     WAITING = "waiting"
+    """There is no track: it was unpublished, its owner has left, or our connection was lost. The
+    filter goes on with the next track."""
+
     ENDED = "ended"
+    """It is over, and ``ended`` of the live filter says why."""
 
     def __repr__(self) -> str:
         return repr(self.value)
 
 
 class Living(Protocol):
-    """What is said of a live filter, for sound or pictures."""
+    """The properties of a live filter for sound or pictures that its repr shows."""
 
     @property
     def state(self) -> State:
-        """How it is."""
+        """Whether it runs, waits or has ended."""
 
     @property
     def ended(self) -> Reason | None:
-        """Why it has ended."""
+        """The reason for its end; None while it goes on."""
 
     @property
     def error(self) -> str:
-        """What went wrong."""
+        """The latest error; empty if there is none."""
 
     @property
     def bypass(self) -> bool:
@@ -54,7 +51,7 @@ class Living(Protocol):
 
 
 def words_of(live: Living) -> str:
-    """Return how it is, for a repr."""
+    """Return the state of a live filter in words, for its repr."""
     if live.state is State.ENDED:
         return "closed" if live.ended in (None, Reason.STOPPED) else f"ended: {live.ended}"
     if live.state is State.WAITING:

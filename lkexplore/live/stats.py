@@ -14,21 +14,21 @@ class LiveStats:
     Attributes
     ----------
     blocks : int
-        Blocks that came in, of 20 ms each (pictures, of a live video).
+        Number of blocks of 20 ms that came in (of pictures, for live video).
     bypassed : int
-        Of those, passed on as they were: the filter failed on them, is too slow, or is off.
+        Number of those that were passed on unfiltered: the filter failed, was too slow or was off.
     dropped : int
-        Of those, lost because the SDK took no more for a second (or because a newer picture had
-        come).
+        Number of those that were lost because the SDK took no more for a second (or because a
+        newer picture had come).
     late : int
-        Blocks that were sent more than 20 ms after their time, as a busy computer may do: listeners
-        even that out with larger jitter buffers, once they have heard it.
+        Number of blocks that were sent more than 20 ms after their time, as on a busy computer: the
+        jitter buffers of listeners grow after such a block, and then even it out.
     process_ms : tuple of float
-        Milliseconds that the filter took for a block: median, 99th percentile, and longest, of
-        the last 3000.
+        Milliseconds that the filter took for a block: median, 99th percentile and maximum of the
+        last 3000.
     latency_ms : float
-        Milliseconds that the sound is held here, from when it was due to when it is sent: the
-        filter's own latency, its work, and what held them up, averaged over the last second.
+        Milliseconds from the time at which the sound was due to the time at which it was sent: the
+        filter's own latency, its work and other delays, averaged over the last second.
 
     Notes
     -----

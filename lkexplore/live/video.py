@@ -29,18 +29,25 @@ from .stats import LiveStats
 __all__ = ["LiveVideo", "live_video"]
 
 MOST_FPS = 30.0
-"""Pictures per second that the new track's bit rate is made for."""
+"""Pictures per second for which the new track's bit rate is calculated."""
 
 PATIENCE = 5.0
-"""Seconds that a function may take for one picture before it is held to hang."""
+"""Seconds that a function may take for one picture before it counts as hanging."""
 
 TICK = 0.05
 """Seconds after which a wait for a slow function looks whether it is still wanted."""
 
 LOOK_SECONDS = 0.25
+"""Seconds to wait for a picture before looking whether to go on."""
+
 CLOSE_SECONDS = 8.0
+"""Seconds that ending it may take."""
+
 KEPT_TIMES = 3000
+"""Pictures whose times are kept for the statistics."""
+
 AVERAGED_PICTURES = 30
+"""Pictures over which the time that they are held is averaged."""
 
 _log = logging.getLogger("lkexplore")
 
@@ -76,12 +83,12 @@ async def live_video(
 
 
 class _Newest(VideoReceiver):
-    """Keeps the newest picture only, and knows when it came.
+    """Keeps the newest picture only, and the time at which it came.
 
     Attributes
     ----------
     came : float
-        Monotonic time.
+        Monotonic time in seconds at which the newest picture came.
     """
 
     def __init__(self, room: rtc.Room, view: Track, track: rtc.Track, timeout: float) -> None:
@@ -99,9 +106,14 @@ class LiveVideo:
     Attributes
     ----------
     name : str
-        Name of the track that comes out.
+        Name of the filtered track.
     publication : rtc.LocalTrackPublication
         The SDK's own object.
+
+    See Also
+    --------
+    lkexplore.Room.live_video : Makes one.
+    Live : The same for sound.
 
     Notes
     -----
@@ -110,10 +122,10 @@ class LiveVideo:
     when it is closed, when the room is left or lost, or when we may not see them any more; an end
     that nobody asked for is told once.
 
-    The function runs on a thread of its own, one picture at a
-    time; while it is busy newer pictures take the place of older ones, which are counted as
-    dropped. One that raises, returns what is no picture, or hangs for 5 s is passed by until a
-    function is put in again: the pictures go on as they are, and the traceback is shown once.
+    The function runs on a thread of its own, one picture at a time; while it is busy, newer
+    pictures take the place of older ones, which are counted as dropped. A function that raises,
+    returns anything but a picture, or hangs for 5 s is bypassed until a function is put in again:
+    the pictures go on unfiltered, and the traceback is shown once.
     Taught in ``notebooks/05_live_filter.ipynb``.
 
     Examples
@@ -149,7 +161,7 @@ class LiveVideo:
 
     @property
     def bypass(self) -> bool:
-        """Whether the pictures are to be seen as they are; set it at any time."""
+        """Whether the pictures are shown unfiltered; set it at any time."""
         return self._bypass
 
     @bypass.setter
@@ -158,7 +170,7 @@ class LiveVideo:
 
     @property
     def error(self) -> str:
-        """Why the function is passed by, with the traceback, or why it has ended; else empty."""
+        """Why the function is bypassed, with the traceback, or why it has ended; else empty."""
         return self._failure or self._worker.error
 
     @property
@@ -180,7 +192,7 @@ class LiveVideo:
 
     @property
     def stats(self) -> LiveStats:
-        """What it has done so far, in pictures; none of them is ever `late`."""
+        """What it has done so far, counted in pictures; `late` is always 0."""
         times = 1000 * np.array(self._times or [0.0])
         median, most, longest = np.quantile(times, [0.5, 0.99, 1.0])
         dropped = self._watch.dropped
@@ -197,7 +209,7 @@ class LiveVideo:
         """Begin with the first picture; called once, on the media loop."""
         self._task = asyncio.get_running_loop().create_task(self._run(first))
         self._task.add_done_callback(_report)
-        # The room only ever closes what it holds here.
+        # The room closes only what it finds here.
         self._room.lives.add(self)
 
     async def _run(self, first: Picture) -> None:
@@ -230,12 +242,12 @@ class LiveVideo:
         tell_end(self.name, self._failure)
 
     async def _pass_on(self, picture: Picture) -> None:
-        """Show one picture: what the function makes of it, or as it is."""
+        """Show one picture, as the function returns it or unfiltered."""
         self._taken += 1
         came = self._watch.came
         frame = None
         while frame is None and not (self._bypass or self._worker.error or self._worker.busy):
-            # Once more if the function was replaced while it was at work.
+            # Try once more if the function was replaced while it was at work.
             frame = await self._made(self._worker, picture)
         if frame is None:
             self._bypassed += 1

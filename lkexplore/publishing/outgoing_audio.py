@@ -21,16 +21,19 @@ __all__ = ["OutgoingAudio", "open_outgoing_audio", "withdraw"]
 
 
 BITRATE = {1: 256_000, 2: 510_000}
-"""Opus bits per second, by the channels of the sound: near the limit of what the codec can."""
+"""Bits per second of Opus, by the number of channels: near or at its limit of 510000 (RFC 6716)."""
 
 PIECE = WEBRTC_RATE // 100
-"""Samples that the SDK takes at a time where it has no queue."""
+"""Samples at 48000 Hz that the SDK takes at a time where it has no queue."""
 
 MOST_WAITING = 50
-"""Blocks that may wait for the SDK to take them; then the oldest is dropped."""
+"""Most blocks that may wait for the SDK to take them; then the oldest is dropped."""
 
 STOP_TIMEOUT = 5.0
+"""Seconds that playing what is queued, or unpublishing the track, may take."""
+
 STATS_TIMEOUT = 1.0
+"""Seconds to wait for statistics that name the negotiated codec."""
 
 _log = logging.getLogger("lkexplore")
 
@@ -45,9 +48,9 @@ class OutgoingAudio:
     stereo : bool
         Whether two channels are sent.
     failure : BaseException or None
-        Why what was pushed could not be sent.
+        The error because of which pushed sound could not be sent; None while there is none.
     dropped : int
-        Blocks that were pushed and not taken in time.
+        Number of blocks that were pushed and not taken in time.
     """
 
     def __init__(
@@ -66,7 +69,7 @@ class OutgoingAudio:
 
     @property
     def queued_seconds(self) -> float:
-        """How much sound waits to be sent."""
+        """Seconds of sound that wait to be sent."""
         return self._source.queued_duration
 
     async def send(self, block: NDArray[np.int16]) -> None:
@@ -82,12 +85,12 @@ class OutgoingAudio:
     def push(self, block: NDArray[np.float32]) -> None:
         """Send a block of shape (1, n) or (2, n) in [-1, 1], clipped, without waiting.
 
-        What goes wrong is in `failure` soon after.
+        An error is in `failure` soon after.
 
         Parameters
         ----------
         block : ndarray of float32
-            At 48000 Hz; where there is no queue, as long as several times 10 ms.
+            Samples at 48000 Hz; where there is no queue, their length is a multiple of 10 ms.
         """
         scaled = block * np.float32(INT16_SCALE)
         np.rint(scaled, out=scaled)
@@ -104,7 +107,7 @@ class OutgoingAudio:
             self._sending.add_done_callback(self._note_failure)
 
     async def _send_waiting(self) -> None:
-        """Send what was pushed, one piece after the other: the SDK may swap two at once."""
+        """Send what was pushed, one piece after the other: the SDK may swap two sent at once."""
         while self._waiting:
             wide = self._waiting.popleft()
             for begin in range(0, len(wide), PIECE):
@@ -141,7 +144,7 @@ class OutgoingAudio:
         finally:
             if self._sending is not None:
                 self._sending.cancel()
-            # Freed with sound in it, a source of the SDK may never end its thread, nor our call.
+            # A source of the SDK that is freed with sound in it may block its thread and our call.
             self.clear()
             await self._source.aclose()
 
@@ -160,19 +163,21 @@ async def open_outgoing_audio(
     Parameters
     ----------
     room : Room
-        Where.
+        The room to publish into.
     name : str
         The track's name.
     channels : int
-        1 or 2, those of the sound. A mono sound is sent as two equal channels where the server
-        lets us: WebRTC encodes a single channel in Opus's mode for speech, which filters what is
-        low and shifts its phase (a signal-to-noise ratio of 14 dB where two channels give 42).
+        Number of channels of the sound, 1 or 2. A mono sound is sent as two equal channels where
+        the server allows it: WebRTC encodes a single channel in Opus's mode for speech, which
+        attenuates low frequencies and shifts their phase (a signal-to-noise ratio of 14 dB where
+        two channels give 42).
     queue_ms : int
-        How much sound may wait; 0 to send it as it comes, for whoever listens to even out.
+        Milliseconds of sound that may wait; 0 to send it as it comes, unevenly in time, which the
+        listeners' jitter buffers even out.
     timeout : float
-        Seconds for the server to accept the track.
+        Most seconds to wait for the server to accept the track.
     microphone : bool
-        Announce it as a microphone, which servers let the SDK send in mono only.
+        Whether to announce it as a microphone, which servers let the SDK send in mono only.
 
     Raises
     ------
@@ -203,13 +208,13 @@ async def open_outgoing_audio(
 
 
 async def withdraw(room: JoinedRoom, publication: rtc.LocalTrackPublication) -> None:
-    """Unpublish a track of ours, on whichever loop the room lives."""
+    """Unpublish a track of ours, on the loop that the room lives on."""
     local = room.rtc.local_participant
     await on_loop(room.sdk_loop, local.unpublish_track(publication.sid))
 
 
 def _track_source(room: JoinedRoom, microphone: bool) -> rtc.TrackSource.ValueType:
-    """Return what to call the track: a microphone only if asked for, or if we may nothing else."""
+    """Return the track's source: a microphone only if asked for, or if nothing else is allowed."""
     if room.closed:
         raise RoomClosed(f"room {room.name!r} was left: connect again to publish")
     allowed = room.rtc.local_participant.permissions

@@ -18,14 +18,19 @@ from .outgoing_audio import withdraw
 __all__ = ["OutgoingVideo", "as_frame", "as_picture", "open_outgoing_video"]
 
 LARGEST = 8192 * 8192
-"""Pixels."""
+"""Most pixels of a picture."""
 
 LONGEST = 16383
-"""Pixels of a side: VP8 has no more, and what has is sent to nobody without a word."""
+"""Most pixels of a side, the limit of VP8 (RFC 6386, 9.1): larger pictures are lost silently."""
 
 BITS_A_PIXEL = 0.15
+"""Bits for each pixel of each picture, from which the bit rate is calculated."""
+
 LEAST_BITRATE = 300_000
+"""Lowest bit rate, in bits per second."""
+
 STOP_TIMEOUT = 5.0
+"""Seconds that unpublishing the track may take."""
 
 _log = logging.getLogger("lkexplore")
 
@@ -81,19 +86,19 @@ async def open_outgoing_video(
     Parameters
     ----------
     room : Room
-        Where.
+        The room to publish into.
     name : str
         The track's name.
     size : tuple of int
-        Width and height of the pictures; with `fps` it sets the bit rate.
+        Width and height of the pictures in pixels; with `fps` it sets the bit rate.
     fps : float
-        Pictures per second, at most.
+        Most pictures per second.
     timeout : float
-        Seconds for the server to accept the track.
+        Most seconds to wait for the server to accept the track.
     codec : {"vp8", "h264", "vp9", "av1"}
-        How it is encoded.
+        The codec that encodes the pictures.
     simulcast : bool
-        Whether to send it in several sizes at once.
+        Whether to send the pictures in several sizes at once.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Playing a sound into a room as a track: paced, at high fidelity, all of it."""
+"""Playing a sound into a room as a track: in real time, at high fidelity, all of it."""
 
 from __future__ import annotations
 
@@ -29,22 +29,25 @@ Playable: TypeAlias = Recording | tuple[ArrayLike, int] | str | os.PathLike[str]
 """What can be played: a recording, ``(samples, sample_rate)``, or the path of a sound file."""
 
 FRAME = WEBRTC_RATE // 50
-"""Samples in a frame of 20 ms, one Opus packet."""
+"""Samples at 48000 Hz in a frame of 20 ms, one Opus packet."""
 
 CUSHION_MS = 400
-"""Sound kept queued in the native library: what a busy interpreter may take before it glitches."""
+"""Milliseconds of sound in the SDK's queue: the longest pause of a busy interpreter not heard."""
 
 LEAD_IN = 1.0
-TAIL = 0.4
-"""Seconds of silence around the sound, for listeners' jitter buffers to settle, and to empty.
+"""Seconds of silence before the sound, in which the listeners' jitter buffers settle.
 
 A WebRTC jitter buffer finds its length in the first second, by stretching and dropping sound.
 """
 
+TAIL = 0.4
+"""Seconds of silence after the sound, in which the listeners' jitter buffers empty."""
+
 LISTENERS_TIMEOUT = 2.0
-"""Seconds to wait for someone who is here to subscribe, before the sound starts anyway."""
+"""Seconds to wait for a participant who is here to subscribe, before the sound starts anyway."""
 
 STOP_TIMEOUT = 5.0
+"""Seconds that the end of the sound and of its track may take."""
 
 _log = logging.getLogger("lkexplore")
 
@@ -67,21 +70,21 @@ async def publish(
     ----------
     room : Room or rtc.Room
         A room that we are in.
-    sound : Recording, (samples, sample_rate), str or path
-        1 or 2 channels, at any rate: it is converted to 48000 Hz with soxr. What is beyond full
-        scale is clipped.
+    sound : Recording, (samples, sample_rate), str or path-like
+        The sound, or the path of its file: 1 or 2 channels at any rate, which soxr converts to
+        48000 Hz. What is beyond full scale is clipped.
     name : str, optional
         The track's name; by default the recording's or the file's.
     wait : bool
         Whether to return only when the last sample has been played and the track is unpublished,
         or as soon as it is published.
     loop : bool
-        Play it again and again, without a seam, until stopped.
+        Whether to play the sound again and again, without a seam, until it is stopped.
     microphone : bool
-        Announce the track as a microphone, which LiveKit's agents listen to; it is then sent in
-        mono, in the codec's mode for speech.
+        Whether to announce the track as a microphone, which LiveKit's agents listen to; it is
+        then sent in mono, in the codec's mode for speech.
     timeout : float
-        Seconds for the server to accept the track.
+        Most seconds to wait for the server to accept the track.
 
     Returns
     -------
@@ -101,15 +104,20 @@ async def publish(
     WaitTimeout
         The server did not accept the track in time.
 
+    See Also
+    --------
+    lkexplore.Room.publish : The same as a method of a room.
+    lkexplore.bots.play : Lets another participant play a sound.
+
     Notes
     -----
-    Sent as Opus at 256 kbit/s (stereo: 510), without discontinuous transmission, and where the
-    server lets us in the codec's mode for music: a mono sound then goes as two equal channels,
-    since a single one is encoded in the mode for speech, which filters what is low. The sound
-    starts when someone who is here has subscribed (after 2 s at most, at once in an empty room) and
-    a lead-in of 1 s of silence, and is followed by 0.4 s of silence, so that whoever records the
-    track has all of it. Some servers give stereo to browsers only: then listeners hear the mean
-    of the channels, and a `UserWarning` says so.
+    The sound is sent as Opus at 256 kbit/s (stereo: 510), without discontinuous transmission, and
+    where the server allows it, in the codec's mode for music: a mono sound is then sent as two
+    equal channels, since a single one is encoded in the mode for speech, which attenuates low
+    frequencies. The sound starts when a participant who is here has subscribed (after 2 s at
+    most, at once in an empty room), after 1 s of silence, and 0.4 s of silence follow it, so that
+    those who record the track have all of it. Some servers give stereo to browsers only: then
+    listeners hear the mean of the channels, and a `UserWarning` says so.
     Taught in ``notebooks/01_quickstart.ipynb``.
 
     Examples
@@ -185,13 +193,18 @@ class Playback:
     name : str
         The track's name.
     duration : float
-        Seconds of the sound (of one round, when looped).
+        Length of the sound in seconds (of one round, when looped).
     channels : int
-        1 or 2, those of the sound.
+        Number of channels of the sound, 1 or 2.
     stereo : bool
-        Whether two channels are sent, for a mono sound too: then it is in the mode for music.
+        Whether two channels are sent; a mono sound, too, is then sent in the mode for music.
     publication : rtc.LocalTrackPublication
         The SDK's own object.
+
+    See Also
+    --------
+    publish : Makes one.
+    lkexplore.Room.live : A live track through a filter, instead of a sound.
     """
 
     def __init__(

@@ -18,16 +18,22 @@ if TYPE_CHECKING:
     from .video_bots import colour_bars as colour_bars
     from .video_bots import play_video as play_video
 
-__all__ = ["Bot", "VideoBot", "colour_bars", "play", "play_video"]
+__all__ = ["Bot", "VideoBot", "play", "play_video"]
+
+_OF_VIDEO = ("VideoBot", "colour_bars", "play_video")
+"""Names that are loaded from `video_bots` on first use."""
 
 
 def __getattr__(name: str) -> Any:
-    if name not in ("VideoBot", "colour_bars", "play_video"):
+    if name not in _OF_VIDEO:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # Pictures are loaded when they are wanted.
-    from . import video_bots as sending
+    from . import video_bots
 
-    return getattr(sending, name)
+    return getattr(video_bots, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 async def play(
@@ -49,21 +55,22 @@ async def play(
     Parameters
     ----------
     room : str or Room
-        The room's name.
-    sound : Recording, (samples, sample_rate), str or path
-        See `publish`.
+        The room's name, or a room that we are in: the bot joins it as another participant.
+    sound : Recording, (samples, sample_rate), str or path-like
+        The sound to play, or the path of its file; see `publish`.
     identity : str
-        Who to be; someone of that identity who is already there is put out.
+        The bot's identity; a participant of that identity who is already there is removed.
     loop : bool
-        Play it again and again, without a seam; else once, after which the bot stays silent.
+        Whether to play the sound again and again, without a seam; otherwise it is played once,
+        after which the bot stays silent.
     name : str, optional
         The track's name; by default the sound's.
     microphone : bool
-        Announce the track as a microphone; see `publish`.
-    url, token, api_key, api_secret
-        The server, as in `connect`. A token must be one for `identity`.
+        Whether to announce the track as a microphone; see `publish`.
+    url, token, api_key, api_secret : str, optional
+        The server and our rights there, as in `connect`. A token must be one for `identity`.
     timeout : float
-        Seconds to join, and again to publish.
+        Most seconds to wait for joining, and again for publishing.
 
     Returns
     -------
@@ -76,6 +83,11 @@ async def play(
         As `connect`.
     SoundError, FileError
         As `publish`.
+
+    See Also
+    --------
+    play_video : A participant who shows pictures.
+    lkexplore.Room.publish : Plays a sound as ourselves.
 
     Notes
     -----
@@ -116,7 +128,11 @@ class Bot:
     room : Room
         The room, as the bot sees it.
     playback : Playback
-        What it plays; await it for the end of a sound that is not looped.
+        The sound being played; await it for the end of a sound that is not looped.
+
+    See Also
+    --------
+    VideoBot : The same for pictures.
 
     Examples
     --------

@@ -1,15 +1,14 @@
-"""What a room can capture: the methods of `Room` that give recordings."""
+"""Recording in a room: the methods of `Room` that give recordings of sound."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import Any, overload
 
-from ..capture.audio.frames import Block, Frames, capture_frames, frames
 from ..capture.audio.last_minute import Memory
 from ..capture.audio.options import Options
 from ..capture.audio.record import capture
-from ..capture.audio.record_all import RecordingSession, start_recording
+from ..capture.audio.record_all import SETTLING, RecordingSession, record_all, start_recording
 from ..capture.recordings import Recordings
 from ..files import SavedRecording
 from ..sdk.joined_room import JoinedRoom
@@ -17,20 +16,13 @@ from ..sdk.participants import Source
 from ..sound.convert import WEBRTC_RATE
 from ..sound.recording import Recording
 
-if TYPE_CHECKING:
-    from ..capture.video import VideoFrames
-
 __all__ = ["RoomCaptures"]
-
-SETTLING = 4.5
-"""Seconds that the jitter buffer of a new track may take to settle."""
 
 
 class RoomCaptures(JoinedRoom):
-    """The part of a `Room` that records."""
+    """The part of a `Room` that records sound."""
 
     _memory: Memory
-    _sessions: set[RecordingSession]
 
     @overload
     async def record(
@@ -74,29 +66,35 @@ class RoomCaptures(JoinedRoom):
         Parameters
         ----------
         source : str, Participant, Track, rtc.TrackPublication or rtc.Track
-            An identity, or a track of this room (one of ours, too).
+            The identity of a participant, or a track of this room (one of our own, too).
         seconds : float, optional
-            How long; by default until the track ends or the call is cancelled.
+            Length in seconds, 0 or more; by default until the track ends or the call is cancelled.
         path : str or path-like, optional
-            A new ``.wav`` or ``.flac`` file to write to as the sound comes.
+            A new ``.wav`` or ``.flac`` file, written as the sound comes.
         overwrite : bool
-            Whether an old file of that name may be replaced.
+            Whether an existing file of that name may be replaced.
         sample_rate : int
-            Hz.
+            Sample rate of the recording in Hz.
         channels : int
-            1 or 2.
+            Number of channels of the recording, 1 or 2.
         timeout : float
             Seconds to wait for the participant, the track and its first frame.
 
         Returns
         -------
         Recording, or SavedRecording if there is a path
-            See `lkexplore.record`, which says everything about it.
+            What was recorded; see `lkexplore.record`.
 
         Raises
         ------
         ParticipantNotFound, TrackNotFound, TokenError, RoomClosed, SoundError, FileError
             As `lkexplore.record`.
+
+        See Also
+        --------
+        lkexplore.record : The same for rooms of the LiveKit SDK, with all the details.
+        record_all : Everyone at once.
+        last : What was heard just before now.
 
         Examples
         --------
@@ -123,26 +121,28 @@ class RoomCaptures(JoinedRoom):
         Parameters
         ----------
         seconds : float
-            How long, 0 or more.
+            Length in seconds, 0 or more.
         folder : str or path-like, optional
-            Where to write a ``.flac`` file for each track as the sound comes; made if need be.
+            Folder in which a ``.flac`` file for each track is written as the sound comes; it is
+            made if it does not exist.
         overwrite : bool
-            Whether old files may be replaced.
+            Whether existing files may be replaced.
         sample_rate : int
-            Hz.
+            Sample rate of the recordings in Hz.
         channels : int
-            1 or 2.
+            Number of channels of each recording, 1 or 2.
         settling : float
-            Seconds to wait at most before it begins, for the jitter buffers of new tracks to
-            settle: until then, the buffer stretches and squeezes the sound.
+            Most seconds to wait, before the recording begins, for the jitter buffers of new
+            tracks to settle: until then, they stretch and squeeze the sound.
         timeout : float
             Seconds to wait for each track, and for the last sound to come in.
 
         Returns
         -------
         Recordings
-            One recording for each audio track of the others, by identity and track name; whoever
-            comes later, leaves or publishes again has silence for the rest, marked as a gap.
+            One recording for each audio track of the others, by identity and track name. While
+            a participant is not there, or publishes nothing, their recording is silent, and the
+            silence is marked as a gap.
 
         Raises
         ------
@@ -154,12 +154,17 @@ class RoomCaptures(JoinedRoom):
         Warns
         -----
         UserWarning
-            For each track that could not be recorded, or not to its end: a full disk, say.
+            For each track that could not be recorded to its end, for example on a full disk.
+
+        See Also
+        --------
+        start_recording : The same until it is stopped.
+        record : One track.
 
         Notes
         -----
-        What was sent at one instant stands at one place in all recordings, as far as the way
-        through the network is as long: the jitter buffers' delays are taken off, and
+        What was sent at one instant stands at one place in all recordings, if the ways through
+        the network are equally long: the jitter buffers' delays are subtracted, and
         ``recording.timing`` says how sure that is. Taught in ``notebooks/02_recording.ipynb``.
 
         Examples
@@ -168,9 +173,16 @@ class RoomCaptures(JoinedRoom):
         >>> recordings["alice"].gaps                         # doctest: +SKIP
         (Gap(start=3.1, end=4.2, reason='muted'),)
         """
-        options = Options(seconds, sample_rate, channels, timeout, overwrite)
-        session = await start_recording(self.rtc, None, options, folder, settling)
-        return await self._kept(session)
+        return await record_all(
+            self,
+            seconds,
+            folder=folder,
+            overwrite=overwrite,
+            sample_rate=sample_rate,
+            channels=channels,
+            settling=settling,
+            timeout=timeout,
+        )
 
     async def start_recording(
         self,
@@ -182,22 +194,21 @@ class RoomCaptures(JoinedRoom):
         channels: int = 1,
         timeout: float = 10.0,
     ) -> RecordingSession:
-        """Begin to record, until told to stop: everyone, or one participant.
+        """Begin to record everyone, or one participant, until told to stop.
 
         Parameters
         ----------
         identity : str, optional
-            Whose tracks; by default everyone's but ours, those who come later included.
-        folder : str or path-like, optional
-            Where to write a ``.flac`` file for each track as the sound comes; made if need be.
-        overwrite, sample_rate, channels, timeout
+            The only participant to record; by default everyone but ourselves, including those
+            who come later.
+        folder, overwrite, sample_rate, channels, timeout
             As in `record_all`.
 
         Returns
         -------
         RecordingSession
-            It is recording. ``await session.stop()`` gives the `Recordings`; those who left
-            before have what was heard of them.
+            A recording under way. ``await session.stop()`` gives the `Recordings`, including
+            those of participants who have left meanwhile.
 
         Raises
         ------
@@ -205,6 +216,11 @@ class RoomCaptures(JoinedRoom):
             We are not in the room (any more).
         SoundError, FileError
             For arguments that cannot be used.
+
+        See Also
+        --------
+        record_all : The same for a given time.
+        lkexplore.RecorderPanel : The same with buttons, in a notebook.
 
         Notes
         -----
@@ -217,144 +233,26 @@ class RoomCaptures(JoinedRoom):
         (12.3, -18.2)
         >>> recordings = await session.stop()                # doctest: +SKIP
         """
-        options = Options(None, sample_rate, channels, timeout, overwrite)
-        session = await start_recording(self.rtc, identity, options, folder)
-        self._sessions = {other for other in self._sessions if not other.done} | {session}
-        return session
-
-    async def _kept(self, session: RecordingSession) -> Recordings[Any]:
-        self._sessions = {other for other in self._sessions if not other.done} | {session}
-        return await session
-
-    async def capture_frames(
-        self,
-        source: Source,
-        count: int,
-        *,
-        block: int = 960,
-        sample_rate: int = WEBRTC_RATE,
-        channels: int = 1,
-        timeout: float = 10.0,
-    ) -> list[Block]:
-        """Capture the next blocks of a live track, every one of them.
-
-        Parameters
-        ----------
-        source : str, Participant, Track, rtc.TrackPublication or rtc.Track
-            Whose sound.
-        count : int
-            How many blocks, 0 or more.
-        block : int
-            Samples of each.
-        sample_rate : int
-            Hz.
-        channels : int
-            1 or 2.
-        timeout : float
-            Seconds to wait for the track and its first frame.
-
-        Returns
-        -------
-        list of ndarray of float32, shape (channels, block)
-            See `lkexplore.capture_frames`.
-
-        Examples
-        --------
-        >>> blocks = await room.capture_frames("alice", 50)  # doctest: +SKIP
-        """
-        return await capture_frames(
-            source,
-            count,
-            room=self.rtc,
-            block=block,
-            sample_rate=sample_rate,
-            channels=channels,
-            timeout=timeout,
-        )
-
-    @overload
-    def frames(
-        self,
-        source: Source,
-        *,
-        block: int = 960,
-        sample_rate: int = WEBRTC_RATE,
-        channels: int = 1,
-        video: Literal[False] = False,
-        timeout: float = 10.0,
-    ) -> Frames: ...
-    @overload
-    def frames(
-        self, source: Source, *, video: Literal[True], timeout: float = 10.0
-    ) -> VideoFrames: ...
-    def frames(
-        self,
-        source: Source,
-        *,
-        block: int = 960,
-        sample_rate: int = WEBRTC_RATE,
-        channels: int = 1,
-        video: bool = False,
-        timeout: float = 10.0,
-    ) -> Frames | VideoFrames:
-        """Give a live track in blocks, none dropped up to 10 s behind; then the oldest, counted.
-
-        Of video, the newest picture is given, and those that nobody fetched are counted.
-
-        Parameters
-        ----------
-        source : str, Participant, Track, rtc.TrackPublication or rtc.Track
-            Whose track.
-        block : int
-            Samples of each block.
-        sample_rate : int
-            Hz.
-        channels : int
-            1 or 2.
-        video : bool
-            Whether to give pictures, as RGB arrays, instead of sound.
-        timeout : float
-            Seconds to wait for the track and its first frame.
-
-        Returns
-        -------
-        Frames or VideoFrames
-            For ``async for``; see `lkexplore.frames` and `lkexplore.capture.video.VideoFrames`.
-
-        Notes
-        -----
-        Taught in ``notebooks/02_recording.ipynb``.
-
-        Examples
-        --------
-        >>> async for block in room.frames("alice", block=480):   # doctest: +SKIP
-        ...     print(20 * np.log10(np.abs(block).max() + 1e-9))
-        >>> async for frame in room.frames("alice", video=True):  # doctest: +SKIP
-        ...     print(frame.time, frame.rgb.shape)
-        """
-        if video:
-            from ..capture.video import VideoFrames
-
-            return VideoFrames(source, room=self.rtc, timeout=timeout)
-        return frames(
-            source,
-            room=self.rtc,
-            block=block,
+        return await start_recording(
+            self,
+            identity,
+            folder=folder,
+            overwrite=overwrite,
             sample_rate=sample_rate,
             channels=channels,
             timeout=timeout,
         )
 
     def last(self, identity: str, seconds: float) -> Recording:
-        """Return what was just heard of someone.
+        """Return what was heard of a participant just before now.
 
         Parameters
         ----------
         identity : str
-            Whose audio track; the latest if there were several.
+            The participant who was heard; of several audio tracks, the latest is taken.
         seconds : float
-            How much, at most what the room keeps: 60 s unless ``connect(..., memory=...)`` says
-            otherwise.
+            Length in seconds, at most what the room keeps: 60 s unless
+            ``connect(..., memory=...)`` says otherwise.
 
         Returns
         -------
@@ -366,7 +264,12 @@ class RoomCaptures(JoinedRoom):
         ParticipantNotFound, TrackNotFound
             Nothing was heard of them; the message names who was heard.
         SoundError
-            For more than the room keeps.
+            `seconds` is more than the room keeps.
+
+        See Also
+        --------
+        record : What is heard from now on.
+        lkexplore.connect : Takes `memory`, the seconds that the room keeps.
 
         Examples
         --------

@@ -20,9 +20,16 @@ from .room import Room
 __all__ = ["Connecting", "connect"]
 
 _REFUSED = re.compile(r"\b40[13]\b|unauthori[sz]ed|forbidden", re.IGNORECASE)
+"""Words in the SDK's error that mean that the server refused the token."""
+
 _NOT_LIVEKIT = re.compile(r"\b404\b|unexpected eof|http version|invalid http", re.IGNORECASE)
+"""Words in the SDK's error that mean that the address is not a LiveKit server's."""
+
 _NO_MEDIA = re.compile(r"peer connection|pc connection|\bice\b|dtls", re.IGNORECASE)
+"""Words in the SDK's error that mean that no connection for media came about."""
+
 _REASON = re.compile(r"(?:IO error|\b40[13][ \w]*?)\s*[:-]\s*(.+)", re.IGNORECASE | re.DOTALL)
+"""The part of the SDK's error that says why; what comes before are calls inside the SDK."""
 
 
 def connect(
@@ -45,21 +52,21 @@ def connect(
 
     Parameters
     ----------
-    room
-        The room's name; it comes into being when the first participant joins.
-    identity
-        Who to be in the room; another participant of the same identity is put out. By default
+    room : str
+        The room's name; the server makes the room when the first participant joins.
+    identity : str, optional
+        Our identity in the room; another participant of the same identity is removed. By default
         the token's identity, or a random ``explorer-…``.
-    url
-        The server: ``ws://``, ``wss://``, ``http://`` or ``https://``.
-    token
+    url : str, optional
+        Address of the server: ``ws://``, ``wss://``, ``http://`` or ``https://``.
+    token : str, optional
         An access token, for this room and identity.
-    api_key, api_secret
-        The pair to sign a token with, instead of `token`.
-    memory
-        Seconds of each audio track that ``room.last`` can give; 0 keeps nothing.
-    timeout
-        Seconds until joining counts as failed.
+    api_key, api_secret : str, optional
+        The key and the secret to sign a token with, instead of `token`.
+    memory : float
+        Seconds of each audio track that ``room.last`` can give, 0 to 3600; 0 keeps nothing.
+    timeout : float
+        Seconds after which joining counts as failed.
 
     Returns
     -------
@@ -76,6 +83,12 @@ def connect(
         The server did not let us in within `timeout`.
     ServerError
         The embedded server could not be started.
+
+    See Also
+    --------
+    Room : What can be done in the room.
+    lkexplore.bots.play : Another participant, to have someone to record.
+    lkexplore.run : Joins from plain synchronous code.
 
     Notes
     -----

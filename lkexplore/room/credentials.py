@@ -15,8 +15,13 @@ from ..errors import ConnectError, TokenError
 __all__ = ["Credentials", "Secret", "claims_of", "hidden", "resolve", "scrub", "tame_sdk_log"]
 
 _SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
+"""Schemes of addresses that are accepted, and those that the SDK connects with."""
+
 _JWT = re.compile(r"eyJ[\w-]{4,}\.[\w-]*(?:\.[\w-]*)?")
+"""Pattern of a JSON web token (RFC 7519): its header, claims and signature in base64url."""
+
 _PARAMETER = re.compile(r"((?:access_token|join_request|api_secret)=)[^&\s\"')]+")
+"""Pattern of an address's parameters that hold secrets."""
 
 
 class Secret(str):
@@ -39,12 +44,12 @@ class Credentials:
 
     Attributes
     ----------
-    url
+    url : str
         ``ws://`` or ``wss://`` address of the server.
-    token
+    token : str or None
         An access token; it fixes the room and the identity.
-    api_key, api_secret
-        The pair that signs tokens, when there is no `token`.
+    api_key, api_secret : str
+        The key and the secret that sign tokens, when there is no `token`.
     """
 
     url: str
@@ -61,10 +66,10 @@ class Credentials:
 
         Parameters
         ----------
-        room
+        room : str
             The room's name.
-        identity
-            Who to be; None for the token's own, or for a random one.
+        identity : str or None
+            Our identity in it; None for the token's own, or for a random one.
 
         Raises
         ------
@@ -96,17 +101,17 @@ def resolve(
 
     Parameters
     ----------
-    url
-        ``ws``, ``wss``, ``http`` or ``https`` address.
-    token
+    url : str, optional
+        Address of the server: ``ws``, ``wss``, ``http`` or ``https``.
+    token : str, optional
         A ready access token.
-    api_key, api_secret
-        The pair to sign a token with.
+    api_key, api_secret : str, optional
+        The key and the secret to sign a token with.
 
     Raises
     ------
     ConnectError
-        Something is given, but a part is missing or the address is none; the message names it.
+        Something is given, but a part is missing or the address is not valid; the message names it.
     """
     env = os.environ.get
     address = url or env("LIVEKIT_URL", "").strip()
@@ -160,7 +165,7 @@ def claims_of(token: str) -> dict[str, Any]:
     Raises
     ------
     TokenError
-        It is no JSON web token.
+        The text is not a JSON web token.
     """
     import jwt
 
@@ -196,11 +201,11 @@ def scrub(text: str) -> str:
 
 
 _HARMLESS = (
-    # Given in every orderly goodbye.
+    # Logged whenever a room is left in order.
     "Attempted to drop unknown FFI handle",
     "dropping pass-through signal",
     "Called in wrong state: closed",
-    # Each attempt to connect; the one exception raised says why none succeeded.
+    # Logged for each attempt to connect; the exception says why none succeeded.
     "signal connection failed",
     "failed to connect",
     "error while connecting to a room",
@@ -208,6 +213,7 @@ _HARMLESS = (
     "falling back to v0 path",
     "v0 fallback also failed",
 )
+"""Beginnings or parts of the SDK's log lines that tell of nothing wrong, or of what is raised."""
 
 
 class _LogFilter(logging.Filter):

@@ -25,6 +25,7 @@ START_TIMEOUT = 20.0
 """Seconds until a child that has said nothing counts as failed (a cold import takes a few)."""
 
 STOP_TIMEOUT = 2.0
+"""Seconds that the child may take to end, each time after it was asked, terminated or killed."""
 
 
 class EmbeddedServer:
@@ -34,8 +35,8 @@ class EmbeddedServer:
 
     Parameters
     ----------
-    timeout
-        Seconds that it may take to answer.
+    timeout : float
+        Seconds that the child may take to answer.
 
     Raises
     ------
@@ -94,7 +95,7 @@ class EmbeddedServer:
             ) from None
 
     def _keep_last_lines(self, stream: IO[str]) -> None:
-        # Drained for ever, so that a talkative child never blocks on a full pipe.
+        # Read to its end, so that a talkative child never blocks on a full pipe.
         with contextlib.suppress(ValueError, OSError):
             for line in stream:
                 if line.strip():
@@ -133,7 +134,7 @@ class EmbeddedServer:
 
 
 def _first_line(stream: IO[str], timeout: float) -> str | None:
-    """Read one line without waiting for ever (pipes have no timeout of their own)."""
+    """Read one line, but wait only for a limited time (pipes have no timeout of their own)."""
     lines: list[str] = []
 
     def read() -> None:

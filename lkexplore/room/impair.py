@@ -1,4 +1,4 @@
-"""A bad network on demand: loss, delay, jitter and a slow link for who is in a room."""
+"""A bad network on demand: loss, delay, jitter and slow links for those in a room."""
 
 from __future__ import annotations
 
@@ -29,14 +29,19 @@ if TYPE_CHECKING:
 __all__ = ["Direction", "ImpairedLink", "ImpairedNetwork", "impair"]
 
 Direction = Literal["both", "up", "down"]
+"""What participants send (up), what they receive (down), or both."""
 
 TOKEN_LIFE = datetime.timedelta(minutes=1)
+"""Time for which the token of one request is valid."""
 
 _PATH = "/lkexplore/impairment"
+"""Path of the request on lkexplore's own server."""
+
 _FOREIGN = (
     "impairing the network works on lkexplore's own server only (the embedded one, or "
     "'lkexplore serve'), and {url} is another one"
 )
+"""Message of the error when the server does not know the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +51,18 @@ class ImpairedLink:
     Attributes
     ----------
     identity : str
-        Whose link.
+        The participant at the end of the link.
     direction : {"up", "down"}
-        What they send, or what they get.
+        Whether the link carries what they send (up) or what they receive (down).
     loss : float
         Probability that a packet is lost, 0 to 1.
     delay_ms, jitter_ms : float
         Delay of every packet, and the largest random extra delay, in milliseconds.
     rate_kbps : float or None
-        Most kilobits a second.
+        Most kilobits per second that the link carries; None for no limit.
     packets, dropped, delayed : int
-        While it was impaired: packets sent into it, those that were lost or did not fit the
-        queue of a slow link, and those that came later.
+        Numbers of packets while the link was impaired: those sent into it, those that were lost
+        or did not fit the queue of a slow link, and those that came out late.
     """
 
     identity: str
@@ -72,7 +77,7 @@ class ImpairedLink:
 
     @property
     def impairment(self) -> Impairment:
-        """What is wrong with it now, as one object; its text says it in words."""
+        """The present values as one object, whose text says them in words."""
         from ..server.network.impairment import Impairment
 
         return Impairment(self.loss, self.delay_ms, self.jitter_ms, self.rate_kbps)
@@ -158,68 +163,27 @@ async def impair(
     timeout: float = 10.0,
     credentials: Credentials | None = None,
 ) -> ImpairedNetwork:
-    """Make the network between participants and the server bad; without values, well again.
-
-    Each call says all that is wrong with the links it is about. It works on lkexplore's own
-    server, the embedded one or ``lkexplore serve``. `lkexplore.Room.impair` is the same.
+    """Make the network of a room of the LiveKit SDK worse; see `Room.impair`.
 
     Parameters
     ----------
     room : rtc.Room
         A connected room.
-    loss : float
-        Probability that a packet is lost, 0 to 1, each on its own.
-    delay_ms : float
-        Delay of every packet, 0 to 5000 milliseconds.
-    jitter_ms : float
-        Largest extra delay, 0 to 5000 milliseconds: uniform from 0 to this, drawn anew every
-        10 ms. Packets never overtake each other.
-    rate_kbps : float, optional
-        Kilobits a second that each direction carries, IP and UDP headers included, 1 to
-        1000000; packets that would wait for it longer than 300 ms are dropped. By default no
-        limit.
-    identity : str, optional
-        Whose link, kept for when they come back; by default everybody's who is here (ours, too)
-        or comes later, whatever was said of one of them before.
-    direction : {"both", "up", "down"}
-        What they send, what they get, or both; the other direction stays as it is.
-    timeout : float
-        Seconds that the server may take to answer.
+    loss, delay_ms, jitter_ms, rate_kbps, identity, direction, timeout
+        As in `Room.impair`.
     credentials : Credentials, optional
-        What the room was joined with. By default the key of this process's embedded server,
-        or of the environment, if the room is on that server, else the room's own token.
+        The server and the rights that the room was joined with. By default the key of this
+        process's embedded server, or the key in the environment, if the room is on that server,
+        else the room's own token.
 
     Returns
     -------
     ImpairedNetwork
-        What is in force now, and the packets counted, for each link that this is about.
+        As from `Room.impair`, with the same errors.
 
-    Raises
-    ------
-    ImpairmentError
-        A value is out of its range, or the server is not lkexplore's.
-    ParticipantNotFound
-        Nobody here has that identity.
-    TokenError
-        We have no key of the server, and our token does not grant ``roomAdmin``.
-    RoomClosed
-        We are not in the room any more.
-    ConnectError, WaitTimeout
-        The server cannot be reached, or does not answer.
-
-    Notes
-    -----
-    Sound, pictures and the reports on them (SRTP and SRTCP) go over the bad link; joining,
-    signalling, data and the making of the connection (ICE, DTLS) do not. Links count packets
-    while they are impaired. What is under way when one changes is delivered at once. Which
-    packets are lost depends on the server's seed, the room, the identity and their order only,
-    and starts over with each change. Taught in ``notebooks/02_recording.ipynb``.
-
-    Examples
+    See Also
     --------
-    >>> await impair(rtc_room, loss=0.05, jitter_ms=40)                        # doctest: +SKIP
-    >>> await impair(rtc_room, rate_kbps=64, identity="alice", direction="up")  # doctest: +SKIP
-    >>> await impair(rtc_room)                                                 # doctest: +SKIP
+    lkexplore.Room.impair : The same for a room that `connect` has joined.
     """
     from ..server.network.impairment import Impairment
 
@@ -240,7 +204,7 @@ async def impair(
 
 def _authority(room: rtc.Room, given: Credentials | None) -> tuple[str, Secret]:
     """Return the server's address, and a token that administers the room there."""
-    # The SDK keeps both to itself; a token that the server has renewed is here too.
+    # The SDK keeps both in private attributes, the token as the server has renewed it.
     url = (
         given.url if given is not None else websocket_url(getattr(room, "_server_url", None) or "")
     )
@@ -281,7 +245,7 @@ def _admin_token(signer: Credentials, room: str) -> Secret:
 async def _post(
     url: str, token: Secret, request: dict[str, Any], timeout: float
 ) -> tuple[int, dict[str, Any] | None]:
-    """Return the status and the JSON object that a server answers, None if it is no such."""
+    """Return the status and the JSON object that a server answers, None if it is no object."""
     import aiohttp
 
     # A websocket address differs from that of a request in its scheme only: ws, wss.

@@ -15,6 +15,8 @@ from ..sdk.find_track import everyone, find_track
 from ..sdk.media_loop import MediaUse, close_at_exit, on_loop, on_media_loop
 from ..sdk.participants import Kind, Participant, Source, Track, participant_view
 from .captures import RoomCaptures
+from .frames import RoomFrames
+from .summary import table_of, text_of
 from .video_captures import RoomVideo
 
 if TYPE_CHECKING:
@@ -27,11 +29,12 @@ if TYPE_CHECKING:
 __all__ = ["Room"]
 
 LEAVE_TIMEOUT = 5.0
+"""Seconds that the SDK may take to disconnect from the server."""
 
 _find = on_media_loop(find_track)
 
 
-class Room(RoomCaptures, RoomVideo):
+class Room(RoomCaptures, RoomFrames, RoomVideo):
     """A room that we are in: record from it, publish into it, see who is here.
 
     `connect` makes one. ``Room(rtc_room)`` puts the same methods around a connected room of the
@@ -44,6 +47,10 @@ class Room(RoomCaptures, RoomVideo):
     memory : float
         Seconds of each audio track that `last` can give, at most 3600; 0 keeps nothing. Each
         track costs 96 kB of memory a second.
+
+    See Also
+    --------
+    connect : Joins a room and returns one of these.
 
     Notes
     -----
@@ -69,7 +76,6 @@ class Room(RoomCaptures, RoomVideo):
         self._use, self._credentials = _use, _credentials
         self.playing: set[Playback]
         self.lives: set[Live | LiveVideo]
-        self._sessions = set()
         self._memory = Memory(self, memory)
         if _use is not None:
             room.on("disconnected", self._on_disconnected)
@@ -92,16 +98,16 @@ class Room(RoomCaptures, RoomVideo):
         return tuple(track for who in self.participants.values() for track in who.tracks)
 
     async def wait_for_track(
-        self, identity: str, kind: Kind = "audio", timeout: float = 10.0
+        self, source: Source, kind: Kind = "audio", timeout: float = 10.0
     ) -> Track:
-        """Wait until someone is here with a track, and we are subscribed to it.
+        """Wait until a participant publishes a track and we are subscribed to it.
 
         Parameters
         ----------
-        identity : str
-            Whose track.
+        source : str, Participant, Track, rtc.TrackPublication or rtc.Track
+            The identity of a participant, or a track of this room.
         kind : {"audio", "video"}
-            What it must carry.
+            The kind of media that the track must carry.
         timeout : float
             Seconds to wait; 0 looks once.
 
@@ -120,8 +126,13 @@ class Room(RoomCaptures, RoomVideo):
             Our token does not allow subscribing.
         RoomClosed
             We are not in the room any more.
+
+        See Also
+        --------
+        record : Waits for the track by itself.
+        tracks : The tracks that are published now, without waiting.
         """
-        return (await _find(self.rtc, identity, kind, timeout))[1]
+        return (await _find(self.rtc, source, kind, timeout))[1]
 
     async def publish(
         self,
@@ -129,6 +140,7 @@ class Room(RoomCaptures, RoomVideo):
         *,
         name: str | None = None,
         wait: bool = True,
+        loop: bool = False,
         microphone: bool = False,
         timeout: float = 10.0,
     ) -> Playback:
@@ -136,17 +148,21 @@ class Room(RoomCaptures, RoomVideo):
 
         Parameters
         ----------
-        sound : Recording, (samples, sample_rate), or path of a sound file
-            1 or 2 channels at any rate; beyond full scale it is clipped.
+        sound : Recording, (samples, sample_rate), str or path-like
+            The sound, or the path of its file: 1 or 2 channels at any rate. What is beyond full
+            scale is clipped.
         name : str, optional
             The track's name; by default the recording's or the file's.
         wait : bool
             Whether to return only when the last sample has been played and the track is
             unpublished, or as soon as it is published.
+        loop : bool
+            Whether to play the sound again and again, without a seam, until it is stopped.
         microphone : bool
-            Announce the track as a microphone; it is then sent in mono, in the mode for speech.
+            Whether to announce the track as a microphone; it is then sent in mono, in the codec's
+            mode for speech.
         timeout : float
-            Seconds for the server to accept the track.
+            Most seconds to wait for the server to accept the track.
 
         Returns
         -------
@@ -164,6 +180,12 @@ class Room(RoomCaptures, RoomVideo):
         WaitTimeout
             The server did not accept the track in time.
 
+        See Also
+        --------
+        lkexplore.publish : The same for rooms of the LiveKit SDK, with all the details.
+        lkexplore.bots.play : Lets another participant play a sound.
+        live : Publishes a live track through a filter.
+
         Notes
         -----
         See `lkexplore.publish` for what is sent. Taught in ``notebooks/01_quickstart.ipynb``.
@@ -175,7 +197,13 @@ class Room(RoomCaptures, RoomVideo):
         from ..publishing.publish import publish
 
         return await publish(
-            self, sound, name=name, wait=wait, microphone=microphone, timeout=timeout
+            self,
+            sound,
+            name=name,
+            wait=wait,
+            loop=loop,
+            microphone=microphone,
+            timeout=timeout,
         )
 
     async def live(
@@ -186,14 +214,14 @@ class Room(RoomCaptures, RoomVideo):
         Parameters
         ----------
         source : str, Participant, Track, rtc.TrackPublication or rtc.Track
-            Whose track, as in `record`.
+            The identity of a participant, or an audio track of this room.
         filter : Filter or object with ``process``
-            Used as it is, not copied: its parameters act on what is heard. It runs at 48000 Hz,
-            on the media thread, and should not be in use elsewhere.
+            The filter, used without a copy, so that changes of its parameters are heard. It runs
+            at 48000 Hz, on the media thread, and should not be in use elsewhere.
         name : str, optional
             Name of the new track; by default ``"<identity> (filtered)"``.
         timeout : float
-            Seconds to wait for the track, and for the server to accept ours.
+            Seconds to wait for the track, and again for the server to accept ours.
 
         Returns
         -------
@@ -207,7 +235,13 @@ class Room(RoomCaptures, RoomVideo):
         ParticipantNotFound, TrackNotFound, TokenError, RoomClosed, WaitTimeout
             As `record` and `publish`.
         FilterError
-            If `filter` is none.
+            `filter` is not a filter.
+
+        See Also
+        --------
+        live_video : The same for pictures.
+        lkexplore.FilterLab : Sliders for the filter, in a notebook.
+        lkexplore.as_frame_processor : A filter for the LiveKit SDK's own streams.
 
         Examples
         --------
@@ -228,39 +262,70 @@ class Room(RoomCaptures, RoomVideo):
         direction: Direction = "both",
         timeout: float = 10.0,
     ) -> ImpairedNetwork:
-        """Make the network between participants and the server bad; without values, well again.
+        """Make the network between participants and the server worse, or good again.
+
+        Each call sets everything for the links that it is about: without values they are good
+        again. It works on lkexplore's own server, the embedded one or ``lkexplore serve``.
 
         Parameters
         ----------
         loss : float
-            Probability that a packet is lost, 0 to 1.
-        delay_ms, jitter_ms : float
-            Delay of every packet, and the largest random extra delay, 0 to 5000 milliseconds.
+            Probability from 0 to 1 that a packet is lost, independent of the other packets.
+        delay_ms : float
+            Delay of every packet, 0 to 5000 milliseconds.
+        jitter_ms : float
+            Largest extra delay, 0 to 5000 milliseconds: uniform from 0 to this, drawn anew every
+            10 ms. Packets never overtake each other.
         rate_kbps : float, optional
-            Most kilobits a second; by default no limit.
+            Kilobits per second that each direction carries, IP and UDP headers included, 1 to
+            1000000; packets that would wait longer than 300 ms are dropped. By default there is
+            no limit.
         identity : str, optional
-            Whose link; by default everybody's who is here (ours, too) or comes later.
+            The participant whose link is changed, also when they leave and come back. By default
+            the links of everybody who is here (ours, too) or comes later are changed, and what
+            was set for one participant before no longer holds.
         direction : {"both", "up", "down"}
-            What they send, what they get, or both.
+            The direction that is changed: what participants send (up), what they receive (down),
+            or both. The other direction stays as it is.
         timeout : float
             Seconds that the server may take to answer.
 
         Returns
         -------
         ImpairedNetwork
-            What is in force now, with counters of packets.
+            The values now in force and the counted packets, for each link that was changed.
 
         Raises
         ------
         ImpairmentError
-            A value is out of its range, or the server is not lkexplore's own.
-        ParticipantNotFound, TokenError, RoomClosed, ConnectError, WaitTimeout
-            See `lkexplore.room.impair.impair`, which says everything about it.
+            A value is out of its range, or the server is not lkexplore's.
+        ParticipantNotFound
+            Nobody here has that identity.
+        TokenError
+            We have no key of the server, and our token does not grant ``roomAdmin``.
+        RoomClosed
+            We are not in the room any more.
+        ConnectError, WaitTimeout
+            The server cannot be reached, or does not answer.
+
+        See Also
+        --------
+        record : What was concealed, or did not arrive, is marked in the recording.
+
+        Notes
+        -----
+        Sound, pictures and the reports on them (SRTP and SRTCP) go over the bad link; joining,
+        signalling, data and the making of the connection (ICE, DTLS) do not. Links count packets
+        while they are impaired. When a link changes, the packets that wait in it are delivered
+        at once. Which packets are lost depends only on the server's seed, the room, the identity
+        and the order of the packets, and starts over with each change. Taught in
+        ``notebooks/02_recording.ipynb``.
 
         Examples
         --------
-        >>> await room.impair(loss=0.05, jitter_ms=40)    # doctest: +SKIP
-        >>> await room.impair()                           # doctest: +SKIP
+        >>> await room.impair(loss=0.05, jitter_ms=40)                          # doctest: +SKIP
+        >>> await room.impair(rate_kbps=64, identity="alice", direction="up")   # doctest: +SKIP
+        >>> await room.impair()                                                 # doctest: +SKIP
         """
         from .impair import impair
 
@@ -278,13 +343,18 @@ class Room(RoomCaptures, RoomVideo):
 
     @on_media_loop
     async def close(self) -> None:
-        """Leave the room; what we play ends first. Closing again does nothing."""
+        """Leave the room; what we play ends first. Closing again does nothing.
+
+        See Also
+        --------
+        lkexplore.connect : Joins it again; as ``async with``, it leaves by itself.
+        """
         await self._leave()
 
     async def _leave(self) -> None:
         self.rtc.off("disconnected", self._on_disconnected)
         try:
-            ending = [session.stop().ended() for session in list(self._sessions)]
+            ending = [session.stop().ended() for session in list(self.sessions)]
             busy = [*(p.stop() for p in list(self.playing)), *(f.close() for f in list(self.lives))]
             await asyncio.gather(*ending, *busy, self._memory.close())
             with contextlib.suppress(TimeoutError):
@@ -305,32 +375,9 @@ class Room(RoomCaptures, RoomVideo):
     def __repr__(self) -> str:
         if self.closed:
             return f"<Room {self._name!r} (left)>"
-        others = [
-            f"{who.identity!r}{_list(f' {track.kind} {track.name!r}' for track in who.tracks)}"
-            for who in self.participants.values()
-        ]
-        return f"<Room {self._name!r} as {self._identity!r}; here: {', '.join(others) or 'nobody'}>"
+        return text_of(self._name, self._identity, self.participants.values())
 
     def _repr_html_(self) -> str:
         if self.closed:
             return f"<p>Room <b>{html.escape(self._name)}</b>: left</p>"
-        views = [participant_view(participant) for participant in everyone(self.rtc)]
-        rows = "".join(
-            f"<tr><td>{html.escape(who.identity)}{' (you)' if who.local else ''}</td>"
-            f"<td>{'<br>'.join(_describe(track) for track in who.tracks) or '–'}</td></tr>"
-            for who in views
-        )
-        return (
-            f"<table><caption>Room <b>{html.escape(self._name)}</b></caption>"
-            f"<thead><tr><th>who</th><th>publishes</th></tr></thead><tbody>{rows}</tbody></table>"
-        )
-
-
-def _list(parts: object) -> str:
-    joined = ",".join(parts)  # type: ignore[arg-type]
-    return f" ({joined.strip()})" if joined else ""
-
-
-def _describe(track: Track) -> str:
-    words = [track.kind, f"“{track.name}”", track.codec, "muted" if track.muted else ""]
-    return html.escape(" ".join(word for word in words if word))
+        return table_of(self._name, map(participant_view, everyone(self.rtc)))

@@ -25,11 +25,13 @@ from .room import Room
 __all__ = ["Pictures", "VideoBot", "colour_bars", "play_video"]
 
 Pictures: TypeAlias = Literal["test pattern"] | ArrayLike | Callable[[int], ArrayLike]
-"""What can be shown: a name, an array of shape (n, h, w, 3), or a function of the number."""
+"""What can be shown: a name, an array of shape (n, h, w, 3), or a function of a number."""
 
 BARS = np.array([[192, 192, 192], [192, 192, 0], [0, 192, 192], [0, 192, 0]], np.uint8)
+"""Colours of the test pattern's bars, from left to right: red, green, blue, 0 to 255."""
 
 STOP_TIMEOUT = 5.0
+"""Seconds that the bot's task may take to end."""
 
 _log = logging.getLogger("lkexplore")
 
@@ -40,9 +42,9 @@ def colour_bars(number: int, size: tuple[int, int] = (640, 360)) -> Image:
     Parameters
     ----------
     number : int
-        Which picture; the mark is back after 60.
+        Number of the picture, from 0; the mark is back where it was after 60 pictures.
     size : tuple of int
-        Width and height.
+        Width and height in pixels.
 
     Returns
     -------
@@ -88,28 +90,28 @@ async def play_video(
     Parameters
     ----------
     room : str or Room
-        The room's name, or a room that we are in: then a newcomer joins it, too.
+        The room's name, or a room that we are in: the bot joins it as another participant.
     pictures : "test pattern", array_like of uint8 or callable
-        ``"test pattern"`` for `colour_bars`, an array of shape (n, h, w, 3) shown from the
-        start again after its end, or a function from the picture's number to an array of shape
-        (h, w, 3), called on the media thread: it must be quick.
+        What to show: ``"test pattern"`` for colour bars, an array of shape (n, h, w, 3) that is
+        shown from the start again after its end, or a function from a picture's number to an
+        array of shape (h, w, 3), called on the media thread: it must be quick.
     identity : str
-        Who to be; someone of that identity who is already there is put out.
-    sound : Recording, (samples, sample_rate), str or path, optional
-        What to play along, over and over, as a second track: picture number n is shown when
-        n / `fps` seconds of it were played.
+        The bot's identity; a participant of that identity who is already there is removed.
+    sound : Recording, (samples, sample_rate), str or path-like, optional
+        A sound that is played with them, over and over, as a second track: picture number n is
+        shown when n / `fps` seconds of the sound were played.
     fps : float
         Pictures per second, more than 0, at most 120.
     name : str
         The track's name; it is announced as a camera.
     codec : {"vp8", "h264", "vp9", "av1"}
-        How it is encoded.
+        The codec that encodes the pictures.
     simulcast : bool
-        Whether to send it in several sizes at once.
-    url, token, api_key, api_secret
-        The server, as in `connect`. A token must be one for `identity`.
+        Whether to send the pictures in several sizes at once.
+    url, token, api_key, api_secret : str, optional
+        The server and our rights there, as in `connect`. A token must be one for `identity`.
     timeout : float
-        Seconds to join, and again to publish.
+        Most seconds to wait for joining, and again for publishing.
 
     Returns
     -------
@@ -124,6 +126,11 @@ async def play_video(
         For pictures, a rate or a codec that cannot be used.
     SoundError, FileError
         For a sound that cannot be played.
+
+    See Also
+    --------
+    play : A participant who plays a sound alone.
+    lkexplore.Room.record_video : Records what the bot shows.
 
     Notes
     -----
@@ -170,11 +177,15 @@ class VideoBot:
     fps : float
         Pictures per second.
     shown : int
-        How many pictures were shown so far.
+        Number of pictures that were shown so far.
     publication : rtc.LocalTrackPublication
         The SDK's own object.
     playback : Playback or None
         The sound that goes with the pictures.
+
+    See Also
+    --------
+    Bot : The same for a sound alone.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a room can see: the methods of `Room` that give, or change, pictures."""
+"""Pictures in a room: the methods of `Room` that record or filter video."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class RoomVideo(JoinedRoom):
         Parameters
         ----------
         source : str, Participant, Track, rtc.TrackPublication or rtc.Track
-            Whose picture.
+            The identity of a participant, or a video track of this room.
         timeout : float
             Seconds to wait for the track, and again for a picture.
 
@@ -40,6 +40,12 @@ class RoomVideo(JoinedRoom):
         ------
         ParticipantNotFound, TrackNotFound, TokenError, RoomClosed
             As `lkexplore.capture_image`.
+
+        See Also
+        --------
+        lkexplore.capture_image : The same for rooms of the LiveKit SDK, with all the details.
+        record_video : Pictures over a time.
+        frames : With ``video=True``, one picture after the other.
 
         Examples
         --------
@@ -88,27 +94,34 @@ class RoomVideo(JoinedRoom):
         Parameters
         ----------
         source : str, Participant, Track, rtc.TrackPublication or rtc.Track
-            Whose camera.
+            The identity of a participant, or a video track of this room.
         seconds : float, optional
-            How long; by default until the track ends or the call is cancelled.
+            Length in seconds from the first picture on, 0 or more; by default until the track
+            ends or the call is cancelled.
         path : str or path-like, optional
-            An MP4 file to write as it goes, instead of keeping the pictures in memory.
+            An MP4 file, written as the pictures come, instead of keeping them in memory.
         overwrite : bool
             Whether an existing file may be replaced.
         max_bytes : int
-            How much memory the pictures may take.
+            Most bytes of memory that the pictures may take.
         timeout : float
             Seconds to wait for the track and for its first picture.
 
         Returns
         -------
         VideoRecording or SavedVideo
-            See `lkexplore.record_video`, which says everything about it.
+            What was recorded; see `lkexplore.record_video`.
 
         Raises
         ------
         ParticipantNotFound, TrackNotFound, TokenError, RoomClosed, LkExploreError, FileError
             As `lkexplore.record_video`.
+
+        See Also
+        --------
+        lkexplore.record_video : The same for rooms of the LiveKit SDK, with all the details.
+        record_av : Pictures with their sound.
+        capture_image : One picture.
 
         Examples
         --------
@@ -140,12 +153,12 @@ class RoomVideo(JoinedRoom):
         Parameters
         ----------
         source : str or Participant
-            Who.
+            The participant to record, or their identity.
         seconds : float, optional
-            How long, more than 0; by default until the video track ends or the call is
+            Length in seconds, more than 0; by default until the video track ends or the call is
             cancelled.
         path : str or path-like
-            Ends in ``.mp4``.
+            Path of the file, which ends in ``.mp4``.
         overwrite : bool
             Whether an existing file may be replaced.
         timeout : float
@@ -154,12 +167,18 @@ class RoomVideo(JoinedRoom):
         Returns
         -------
         SavedVideo
-            See `lkexplore.record_av`, which says everything about it.
+            The film; see `lkexplore.record_av`.
 
         Raises
         ------
         ParticipantNotFound, TrackNotFound, TokenError, RoomClosed, LkExploreError, FileError
             As `lkexplore.record_av`.
+
+        See Also
+        --------
+        lkexplore.record_av : The same for rooms of the LiveKit SDK, with all the details.
+        record_video : The pictures alone.
+        record : The sound alone.
 
         Examples
         --------
@@ -184,12 +203,12 @@ class RoomVideo(JoinedRoom):
         Parameters
         ----------
         source : str, Participant, Track, rtc.TrackPublication or rtc.Track
-            Whose camera.
+            The identity of a participant, or a video track of this room.
         filter : callable
-            From a picture to a picture: uint8 of shape (h, w, 3), red, green, blue, upright. It
-            may write on the one that it is given, and return one of another size, at least
-            16x16. It runs on a thread of its own. When it takes longer than the pictures need to
-            come, it is given the newest, and those between are counted as dropped.
+            Function from a picture to a picture: uint8 of shape (h, w, 3), red, green, blue,
+            upright. It may change the picture that it is given, and return one of another size,
+            at least 16x16 pixels. It runs on a thread of its own. When it is slower than the
+            pictures come, it is given the newest, and those between are counted as dropped.
         name : str, optional
             Name of the new track; by default ``"<identity> (filtered)"``.
         timeout : float
@@ -207,6 +226,11 @@ class RoomVideo(JoinedRoom):
             As `capture_image` and `publish`.
         FilterError
             If `filter` is no plain function.
+
+        See Also
+        --------
+        live : The same for sound.
+        record_video : Keeps the pictures, unchanged.
 
         Notes
         -----

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Changes", "everyone", "find_track"]
 
 LOOK_AGAIN = 0.02
-"""Seconds after which to look again for what no event tells of."""
+"""Seconds after which a search without a room looks again, since no event can tell it to."""
 
 _EVENTS: tuple[EventTypes, ...] = (
     "participant_connected",
@@ -42,6 +42,7 @@ _EVENTS: tuple[EventTypes, ...] = (
     "connection_state_changed",
     "disconnected",
 )
+"""The SDK's room events after which a search looks again."""
 
 
 class Changes:
@@ -52,12 +53,12 @@ class Changes:
     Parameters
     ----------
     room : rtc.Room or None
-        Without a room there is nothing to hear of, and `wait` takes its time.
+        The room to listen to; without one there are no changes, and `wait` takes its full time.
 
     Attributes
     ----------
     reconnections : int
-        How often the room has begun to reconnect since then.
+        How often the room has begun to reconnect since this was entered.
     """
 
     def __init__(self, room: rtc.Room | None) -> None:
@@ -107,7 +108,10 @@ def everyone(room: rtc.Room) -> list[rtc.Participant]:
 
 
 async def find_track(
-    room: rtc.Room | None, source: Source, kind: Kind, timeout: float, *, name: str | None = None
+    room: rtc.Room | None,
+    source: Source,
+    kind: Kind = "audio",
+    timeout: float = 10.0,
 ) -> tuple[rtc.Track, Track]:
     """Wait until the track that `source` means is there and subscribed to.
 
@@ -116,15 +120,14 @@ async def find_track(
     Parameters
     ----------
     room : rtc.Room or None
-        Where to look; needed when `source` is an identity or a participant.
+        The room to look in; needed when `source` is an identity or a participant.
     source : str, Participant, Track, rtc.TrackPublication or rtc.Track
-        Of an identity's several tracks, the microphone (or camera) is taken, else the oldest.
+        The participant or track to look for. Of a participant's several tracks, the microphone
+        (or camera) is taken, else the oldest.
     kind : {"audio", "video"}
-        What it must carry.
+        The kind of media that the track must carry.
     timeout : float
         Seconds to wait; 0 looks once.
-    name : str, optional
-        Of an identity's tracks, only one of this name.
 
     Returns
     -------
@@ -140,7 +143,7 @@ async def find_track(
     RoomClosed
         The room was left meanwhile.
     """
-    search = _Search(room, source, kind, name)
+    search = _Search(room, source, kind)
     deadline = time.monotonic() + timeout
     with Changes(room) as changes:
         while True:
@@ -156,8 +159,8 @@ async def find_track(
 class _Search:
     """One search for a track: looks when told to, and knows what to say when it is missing."""
 
-    def __init__(self, room: rtc.Room | None, source: Source, kind: Kind, name: str | None) -> None:
-        self.room, self.kind, self.name = room, kind, name
+    def __init__(self, room: rtc.Room | None, source: Source, kind: Kind) -> None:
+        self.room, self.kind = room, kind
         self.identity = ""
         self.publication: rtc.TrackPublication | None = None
         self.track: rtc.Track | None = None
@@ -207,9 +210,7 @@ class _Search:
         sources = rtc.TrackSource
         first = sources.SOURCE_MICROPHONE if self.kind == "audio" else sources.SOURCE_CAMERA
         publications = [
-            p
-            for p in list(participant.track_publications.values())
-            if kind_of(p) == self.kind and self.name in (None, p.name)
+            p for p in list(participant.track_publications.values()) if kind_of(p) == self.kind
         ]
         return min(publications, key=lambda p: p.source != first, default=None)
 
@@ -219,7 +220,7 @@ class _Search:
                 f"our token does not allow hearing track {publication.name!r}: it needs the "
                 "canSubscribe grant"
             )
-        # Asked for once: a room joined without auto_subscribe hands over no track by itself.
+        # Asked for only once. A room joined without auto_subscribe hands over no track by itself.
         if isinstance(publication, rtc.RemoteTrackPublication) and (
             publication.sid not in self._asked
         ):

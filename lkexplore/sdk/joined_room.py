@@ -28,8 +28,9 @@ class JoinedRoom:
         The SDK's own object.
     sdk_loop : asyncio.AbstractEventLoop
         The event loop on which the SDK's objects of this room work.
-    playing, lives : set
-        Sounds that are being played and live filters, which end before the room is left.
+    playing, lives, sessions : set
+        Sounds that are being played, live filters, and recordings of everyone; all of them end
+        before the room is left.
 
     Raises
     ------
@@ -44,6 +45,7 @@ class JoinedRoom:
         self.sdk_loop = _loop_of(room)
         self.playing: set[Any] = set()
         self.lives: set[Any] = set()
+        self.sessions: set[Any] = set()
         # Kept, for the SDK forgets both when a room is left.
         self._name, self._identity = room.name, room.local_participant.identity
 
@@ -59,7 +61,7 @@ class JoinedRoom:
 
     @property
     def closed(self) -> bool:
-        """Whether we have left, or were put out."""
+        """Whether we have left, or were removed."""
         return not self.rtc.isconnected()
 
 

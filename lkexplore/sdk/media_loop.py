@@ -14,13 +14,10 @@ import contextlib
 import functools
 import logging
 import os
-import signal
-import sys
 import threading
 import time
 import weakref
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from types import FrameType
+from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from ..errors import LkExploreError
@@ -31,20 +28,20 @@ __all__ = [
     "ask_media_loop",
     "close_at_exit",
     "finish_within",
+    "is_media_loop",
     "media_loop",
     "on_loop",
     "on_media_loop",
-    "run",
 ]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 LOOK_UP = 0.1
-"""Seconds after which a waiting caller's loop looks up.
+"""Seconds after which the loop of a waiting caller wakes.
 
 Jupyter's handler of an interrupt may queue its work without waking the loop (it does with
-ipykernel 7 and tornado 6.6), which then takes no notice as long as there is nothing else to do.
+ipykernel 7 and tornado 6.6): without other work, the loop would not notice it.
 """
 
 EXIT_TIMEOUT = 3.0
@@ -54,6 +51,7 @@ ANSWER_TIMEOUT = 5.0
 """Seconds that the media loop may take to answer a question from another thread."""
 
 DRAIN = 0.05
+"""Seconds to wait at exit for the native library's last calls into Python to end."""
 
 _log = logging.getLogger("lkexplore")
 
@@ -158,6 +156,11 @@ def media_loop() -> asyncio.AbstractEventLoop:
     return _media.loop()
 
 
+def is_media_loop(loop: asyncio.AbstractEventLoop) -> bool:
+    """Return whether a loop is the media loop; asking does not start it."""
+    return loop is _media._loop
+
+
 def close_at_exit(room: Closable) -> None:
     """Leave `room` in order when the interpreter exits, before the native library unloads."""
     _media.close_at_exit(room)
@@ -172,10 +175,10 @@ async def on_loop(target: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, A
 
     Parameters
     ----------
-    target
+    target : asyncio.AbstractEventLoop
         A running event loop, usually another thread's. When it is the caller's, the coroutine is
         simply awaited.
-    coroutine
+    coroutine : coroutine
         The work; it must not touch objects of the caller's loop.
     """
     caller = asyncio.get_running_loop()
@@ -190,7 +193,7 @@ async def on_loop(target: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, A
         task.add_done_callback(hand_over)
 
     def hand_over(task: asyncio.Task[T]) -> None:
-        # A closed caller's loop means that nobody waits any more.
+        # If the caller's loop is closed, nobody waits any more.
         with contextlib.suppress(RuntimeError):
             caller.call_soon_threadsafe(_copy_outcome, task, result)
 
@@ -237,13 +240,12 @@ def on_media_loop(
 def ask_media_loop(function: Callable[[], T]) -> T:
     """Return what a function says on the media loop, from any thread.
 
-    What the media thread changes is read there: elsewhere it might be half of the old and half of
-    the new.
+    What the media thread changes is read on that thread: another one could see it half changed.
 
     Parameters
     ----------
     function : callable
-        Takes next to no time.
+        Function that takes next to no time.
 
     Raises
     ------
@@ -272,16 +274,16 @@ async def finish_within(
     timeout: float,
     undo: Callable[[T], Coroutine[Any, Any, None]],
 ) -> T:
-    """Await something that must not be torn off half way, but wait only so long.
+    """Await work that must not be cancelled half way, but only for a limited time.
 
     Parameters
     ----------
-    coroutine
+    coroutine : coroutine
         The work; it is never cancelled.
-    timeout
-        Seconds until `TimeoutError`.
-    undo
-        Called with the result of work that comes through after the time is over, or after the
+    timeout : float
+        Seconds after which `TimeoutError` is raised.
+    undo : callable
+        Function called with the result when the work ends after the time is over, or after the
         caller was cancelled.
     """
     work = asyncio.ensure_future(coroutine)
@@ -308,98 +310,7 @@ _kept: set[asyncio.Task[None]] = set()
 
 
 def _keep(coroutine: Coroutine[Any, Any, None]) -> None:
-    # The event loop holds tasks weakly: without a reference they may vanish at work.
+    # The event loop holds tasks weakly: without a reference they may vanish before their end.
     task = asyncio.ensure_future(coroutine)
     _kept.add(task)
     task.add_done_callback(_kept.discard)
-
-
-def run(awaitable: Awaitable[T]) -> T:
-    """Wait for `awaitable` from plain synchronous code and return its result.
-
-    In a script it runs an event loop for the purpose. Inside a running loop (a function called
-    from a notebook cell, a widget's callback) it runs that loop further until the result is
-    there, with nest-asyncio.
-
-    Pressing Ctrl-C, or interrupting the kernel, cancels the awaitable: a recording returns what
-    was captured up to then, anything else raises `KeyboardInterrupt`.
-
-    Parameters
-    ----------
-    awaitable
-        Any awaitable, such as ``lk.connect("lesson-1")`` or ``room.record("alice", 5)``.
-
-    Returns
-    -------
-    object
-        What the awaitable returns.
-
-    Raises
-    ------
-    LkExploreError
-        On the media loop itself, or on a running loop that cannot be nested (uvloop).
-
-    Examples
-    --------
-    >>> room = lk.run(lk.connect("lesson-1"))          # doctest: +SKIP
-    >>> voice = lk.run(room.record("alice", 5))        # doctest: +SKIP
-    """
-    try:
-        running = asyncio.get_running_loop()
-    except RuntimeError:
-        with asyncio.Runner() as runner:
-            return runner.run(_awaited(awaitable))
-    if running is _media._loop:
-        if asyncio.iscoroutine(awaitable):
-            awaitable.close()
-        raise LkExploreError("run() would stop the media loop: use await here")
-    return _run_nested(running, awaitable)
-
-
-async def _awaited(awaitable: Awaitable[T]) -> T:
-    return await awaitable
-
-
-def _run_nested(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[T]) -> T:
-    if sys.version_info >= (3, 13):
-        import nest_asyncio2 as nest
-    else:
-        import nest_asyncio as nest
-    try:
-        nest.apply(loop)
-    except ValueError:
-        raise LkExploreError(
-            f"run() cannot nest inside a running {type(loop).__module__} loop: use await instead"
-        ) from None
-    task = loop.create_task(_awaited(awaitable))
-    with _cancel_on_interrupt(loop, task) as interrupts:
-        try:
-            return loop.run_until_complete(task)
-        except asyncio.CancelledError:
-            if interrupts:
-                raise KeyboardInterrupt from None
-            raise
-
-
-@contextlib.contextmanager
-def _cancel_on_interrupt(
-    loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]
-) -> Iterator[list[int]]:
-    """Turn the first interrupt into a cancellation of `task`; the second one raises."""
-    interrupts: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupts
-        return
-
-    def on_interrupt(number: int, _frame: FrameType | None) -> None:
-        interrupts.append(number)
-        if len(interrupts) > 1 or task.done():
-            raise KeyboardInterrupt
-        task.cancel()
-        loop.call_soon_threadsafe(lambda: None)  # wakes a loop that waits in select()
-
-    before = signal.signal(signal.SIGINT, on_interrupt)
-    try:
-        yield interrupts
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler if before is None else before)

@@ -17,6 +17,7 @@ _SOURCES: Final = {
     rtc.TrackSource.SOURCE_SCREENSHARE: "screen",
     rtc.TrackSource.SOURCE_SCREENSHARE_AUDIO: "screen audio",
 }
+"""Our words for the SDK's sources of a track."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +31,16 @@ class Track:
     name : str
         The name its publisher gave it.
     kind : {"audio", "video"}
-        What it carries.
+        The kind of media that it carries.
     source : str
-        ``"microphone"``, ``"camera"``, ``"screen"``, ``"screen audio"`` or ``"unknown"``.
+        The origin of the media: ``"microphone"``, ``"camera"``, ``"screen"``, ``"screen audio"`` or
+        ``"unknown"``.
     muted : bool
         Whether its publisher has muted it.
     codec : str
-        Such as ``"opus"`` or ``"vp8"``; may be empty.
+        Name of the codec, such as ``"opus"`` or ``"vp8"``; may be empty.
     identity : str
-        Who publishes it; empty for a bare SDK track.
+        Identity of the publisher; empty for a bare SDK track.
     publication : rtc.TrackPublication or None
         The SDK's own object; None for a bare SDK track.
 
@@ -74,11 +76,11 @@ class Participant:
     Attributes
     ----------
     identity : str
-        Unique within the room.
+        Their identity, which is unique within the room.
     name : str
         A name to show; may be empty.
     tracks : tuple of Track
-        What they publish, oldest first.
+        The tracks that they publish, oldest first.
     local : bool
         Whether this is ourselves.
     rtc : rtc.Participant

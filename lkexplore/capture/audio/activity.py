@@ -1,4 +1,4 @@
-"""Where in a recording there is sound, so that no gap is said to lie there."""
+"""Where in a recording there is sound, so that no gap is marked there."""
 
 from __future__ import annotations
 
@@ -13,26 +13,28 @@ from ...sound.timing import Gap
 __all__ = ["Activity"]
 
 CELL = WEBRTC_RATE // 200
-"""Samples, 5 ms, of which it is known whether there is sound in them."""
+"""Samples in a cell of 5 ms; for each cell it is noted whether it has sound."""
 
 BLUR = 2
 """Cells into which the conversion to another rate may spread the edge of a sound."""
 
 LOUD = 32
-"""Least 16-bit sample of what counts as sound: -60 dBFS."""
+"""Smallest 16-bit sample value that counts as sound: -60 dBFS."""
 
-SHORTEST, SHARD = 0.02, 0.05
-"""Seconds below which what sound leaves of a gap is not worth telling, and below which it is not
-beside something longer."""
+SHORTEST = 0.02
+"""Seconds that a remainder of a gap must last, once the sound is cut out of it, to be told."""
+
+SHARD = 0.05
+"""Seconds that each of several remainders of one gap must last to be told."""
 
 
 class Activity:
-    """Remembers of each 5 ms whether there was sound in them, one byte each.
+    """Remembers for each 5 ms whether there was sound, one byte each.
 
     Parameters
     ----------
     channels : int
-        1 or 2.
+        Number of channels, 1 or 2.
     blurred : bool
         Whether another sample rate spreads the edges of the sound into the 10 ms beside them.
     """
@@ -51,7 +53,7 @@ class Activity:
         edges = np.arange(first, last + 1) * CELL - start
         edges[0] = 0
         edges *= self._channels
-        # ~x is -x - 1, which unlike -x has room in 16 bits for the lowest of them.
+        # ~x is -x - 1, which unlike -x fits into 16 bits for the lowest sample, too.
         peaks = np.maximum(
             np.maximum.reduceat(interleaved, edges), ~np.minimum.reduceat(interleaved, edges)
         )

@@ -13,6 +13,7 @@ from ...sound.convert import WEBRTC_RATE
 __all__ = ["Backlog"]
 
 Stretch = tuple[float, float]
+"""Begin and end of something, in seconds."""
 
 
 class Backlog:
@@ -21,12 +22,12 @@ class Backlog:
     Parameters
     ----------
     channels : int
-        1 or 2.
+        Number of channels, 1 or 2.
 
     Attributes
     ----------
     start : int
-        How many samples were let go: the place of the first one that waits.
+        Number of samples that were let go, which is the place of the first one that waits.
     """
 
     def __init__(self, channels: int) -> None:
@@ -46,7 +47,7 @@ class Backlog:
         self._length += len(interleaved) // self._channels
 
     def skip(self, count: int) -> None:
-        """Go on after samples that did not wait (to be called while none does)."""
+        """Count samples that did not have to wait; call it only while none wait."""
         self.start += count
 
     def peek(self, made_up: Iterable[Stretch]) -> NDArray[np.int16]:
@@ -55,7 +56,7 @@ class Backlog:
         Parameters
         ----------
         made_up : iterable of (float, float)
-            Where the decoder has guessed, in seconds from the first sample of all.
+            Times at which the decoder guessed, in seconds from the very first sample.
         """
         return self._without(made_up, self._joined())
 
@@ -65,7 +66,7 @@ class Backlog:
         if count <= 0:
             return np.zeros(0, np.int16)
         samples, cut = self._joined(), count * self._channels
-        # What is made up for all that is known now may turn out to be sent.
+        # Samples that seem made up now may turn out to have been sent.
         released, rest = self._without(made_up, samples[:cut]), samples[cut:]
         self._frames.clear()
         if len(rest):
@@ -78,7 +79,7 @@ class Backlog:
         return np.concatenate([*self._frames, np.zeros(0, np.int16)])
 
     def _without(self, made_up: Iterable[Stretch], samples: NDArray[np.int16]) -> NDArray[np.int16]:
-        """Silence what is made up, in samples of which the first is the first that waits."""
+        """Silence what is made up in the samples that wait, from the first of them on."""
         for start, end in made_up:
             first, last = (round(edge * WEBRTC_RATE) - self.start for edge in (start, end))
             if last > 0:

@@ -1,4 +1,4 @@
-"""Where a capture's samples gather: float32, in memory that is never there twice."""
+"""Where a capture's samples gather: float32, in memory that is never held twice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from ...sound.convert import INT16_STEP
 __all__ = ["SampleBuffer"]
 
 _PIECE = 1 << 16
+"""Samples that are moved at a time."""
+
 _ITEM = 4
+"""Bytes in a float32 sample."""
 
 
 class SampleBuffer:
@@ -26,9 +29,9 @@ class SampleBuffer:
     Parameters
     ----------
     channels : int
-        How many channels.
+        Number of channels.
     limit : int or None
-        Samples per channel to hold at most; None for no end.
+        Most samples per channel; None for no limit.
     reserve : int
         Samples per channel to reserve first when there is no limit.
     """

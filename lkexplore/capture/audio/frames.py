@@ -27,11 +27,13 @@ from .receiver import AudioReceiver
 __all__ = ["DroppedWarning", "Frames", "capture_frames", "frames"]
 
 BOUND = 10.0
-"""Seconds of blocks that wait to be fetched at most."""
+"""Most seconds of blocks that may wait to be fetched."""
 
 MAX_BLOCK = 1 << 20
+"""Most samples per channel in a block."""
 
 Block: TypeAlias = NDArray[np.float32]
+"""Samples of shape (channels, block) in [-1, 1)."""
 
 
 class DroppedWarning(UserWarning):
@@ -112,17 +114,17 @@ class _Reader:
 
 
 class Frames:
-    """Blocks of a live track, none dropped up to 10 s behind; then the oldest are, and counted.
+    """Blocks of a live track: up to 10 s wait, then the oldest are dropped and counted.
 
     Made by `frames`, to be iterated over once with ``async for``. It ends with the track.
 
     Attributes
     ----------
     block, sample_rate, channels : int
-        Shape and rate of the blocks.
+        Samples per channel in each block, their rate in Hz, and the number of channels.
     time : float
-        Seconds of ``time.monotonic()`` at which the last block's first sample was sent, the
-        network's way apart.
+        Seconds of ``time.monotonic()`` at which the last block's first sample was sent; the time
+        on the network counts as zero.
     """
 
     def __init__(
@@ -213,36 +215,43 @@ def frames(
     channels: int = 1,
     timeout: float = 10.0,
 ) -> Frames:
-    """Give a live track in blocks, none dropped up to 10 s behind; then the oldest are, counted.
+    """Give a live track in blocks of samples, which wait up to 10 s to be fetched.
 
     Parameters
     ----------
     source : rtc.Track, rtc.TrackPublication, Track, Participant or str
-        Whose sound, as in `record`; an identity needs `room`.
+        The track, or the participant who publishes it, as in `record`; an identity needs `room`.
     room : Room or rtc.Room, optional
         The room of `source`.
     block : int
-        Samples of each block, 1 to 1048576; exactly as many, whatever comes from the network.
+        Samples per channel in each block, 1 to 1048576. All blocks have exactly this length,
+        however the sound comes from the network.
     sample_rate : int
-        Hz.
+        Sample rate of the blocks in Hz.
     channels : int
-        1 or 2.
+        Number of channels of the blocks, 1 or 2.
     timeout : float
         Seconds to wait for the track and for its first frame.
 
     Returns
     -------
     Frames
-        For ``async for``: float32 blocks of shape (channels, block) in [-1, 1). What was dropped
-        is in its ``dropped``, and a `DroppedWarning` says so. The sound is without holes: while
-        nothing arrives it is silent. A rest shorter than a block, at the end of the track, is not
-        given.
+        For ``async for``: float32 blocks of shape (channels, block) in [-1, 1). Up to 10 s of
+        them wait to be fetched; beyond that the oldest are dropped: ``dropped`` counts them, and a
+        `DroppedWarning` says so. The sound is without holes: while nothing arrives it is silent.
+        A remainder shorter than a block, at the end of the track, is not given.
 
     Raises
     ------
     SoundError
-        For a block, rate or number of channels that cannot be used; the rest as `record`, from
-        the iteration.
+        For a block, rate or number of channels that cannot be used. The iteration raises the
+        other errors of `record`.
+
+    See Also
+    --------
+    capture_frames : A given number of blocks.
+    lkexplore.VideoFrames : Pictures, one by one.
+    lkexplore.Room.frames : The same as a method of a room.
 
     Notes
     -----
@@ -274,21 +283,27 @@ async def capture_frames(
     Parameters
     ----------
     source : rtc.Track, rtc.TrackPublication, Track, Participant or str
-        Whose sound, as in `record`; an identity needs `room`.
+        The track, or the participant who publishes it, as in `record`; an identity needs `room`.
     count : int
-        How many blocks, 0 or more.
+        Number of blocks, 0 or more.
     room, block, sample_rate, channels, timeout
         As in `frames`.
 
     Returns
     -------
     list of ndarray of float32, shape (channels, block)
-        Fewer, with a `UserWarning`, if the track ends before.
+        The blocks; fewer than `count`, with a `UserWarning`, if the track ends before.
 
     Raises
     ------
     SoundError
-        For a count that cannot be; the rest as `frames`.
+        For a `count` that is not a whole number, or less than 0; other errors as from `frames`.
+
+    See Also
+    --------
+    frames : One block after the other, without an end.
+    record : The same sound as one recording.
+    lkexplore.Room.capture_frames : The same as a method of a room.
 
     Examples
     --------

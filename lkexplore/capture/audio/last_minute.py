@@ -27,12 +27,16 @@ from .receiver import AudioReceiver
 __all__ = ["Memory", "Ring", "checked_memory"]
 
 MAX_TRACKS = 64
+"""Tracks that are kept at most; then the oldest is forgotten."""
+
 MAX_SECONDS = 3600
+"""Most seconds of each track that may be kept."""
 
 PATIENCE = 0.4
-"""Seconds for which a new track's sound is held back: `last` is to have it soon."""
+"""Seconds for which a new track's sound is held back: no longer, since `last` needs it soon."""
 
 FORGET_EVERY = WEBRTC_RATE
+"""Samples after which marks older than the ring are dropped."""
 
 
 def checked_memory(seconds: float) -> float:
@@ -43,14 +47,14 @@ def checked_memory(seconds: float) -> float:
 
 
 class Ring(Placement):
-    """The last seconds of one track: bounded, the oldest samples give way.
+    """The last seconds of one track; newer samples take the place of the oldest.
 
     Parameters
     ----------
     seconds : float
-        How much to keep.
+        Length of the sound to keep, in seconds.
     view : Track
-        Whose.
+        The track that is kept.
     """
 
     def __init__(self, seconds: float, view: Track) -> None:
@@ -60,7 +64,7 @@ class Ring(Placement):
         self._written = 0
 
     def _write_silence(self, count: int) -> None:
-        # The count goes on even where the ring is too short for it all.
+        # All of the silence is counted, even if it is longer than the ring.
         size = len(self._samples)
         self._written += max(0, count - size)
         self._write(np.zeros(min(count, size), np.int16))
@@ -77,14 +81,14 @@ class Ring(Placement):
             self.forget(self.seconds - size / WEBRTC_RATE)
 
     def note(self, look: Look) -> None:
-        """Learn from a look at the statistics; what counts for the last seconds is the last."""
+        """Learn from a look at the statistics; the latest one counts for the last seconds."""
         super().note(look)
         if not self._held_notes:
             self.started += self.delay - look.delay
             self.delay = look.delay
 
     def last(self, seconds: float) -> Recording:
-        """Return the last seconds, or all there is when it is less."""
+        """Return the last seconds, or all there is if that is less."""
         size = len(self._samples)
         length = min(round(seconds * WEBRTC_RATE), size, self.count)
         waiting = self.waiting()[-length:] if length else np.zeros(0, np.int16)
@@ -119,7 +123,7 @@ class Memory:
     room : Room
         The room to listen to.
     seconds : float
-        How much of each track to keep; 0 keeps nothing.
+        Seconds of each track to keep, 0 to 3600; 0 keeps nothing.
     """
 
     def __init__(self, room: JoinedRoom, seconds: float) -> None:
@@ -157,14 +161,14 @@ class Memory:
         if any(listener.would_take(view) for listener in self._listeners.values()):
             return
         ring = self._rings[view.sid] = Ring(self.seconds, view)
-        # What was heard before they left is of use only for as long as it is kept.
+        # What was heard before they left is useful only for as long as it is kept.
         patience = {Reason.UNPUBLISHED: math.inf, Reason.LEFT: max(self.seconds, GRACE)}
         listener = AudioReceiver(self.room.rtc, view, ring, self.seconds, patience)
         self._listeners[view.sid] = listener
         self._tasks[view.sid] = self._loop.create_task(self._listen(listener, view.sid, track))
 
     async def _listen(self, listener: AudioReceiver, sid: str, track: rtc.Track) -> None:
-        # A track that never gives a sound leaves an empty ring, of which last() speaks.
+        # A track that never gives a sound leaves an empty ring; last() says so.
         try:
             await listener.run(track)
         except LkExploreError:
@@ -174,7 +178,7 @@ class Memory:
             self._listeners.pop(sid, None)
 
     def last(self, identity: str, seconds: float) -> Recording:
-        """Return what was heard last of a participant; see `Room.last`."""
+        """Return what was heard of a participant just before now; see `Room.last`."""
         if not 0 < seconds <= self.seconds:
             raise SoundError(
                 f"the last {seconds!r} s cannot be had: this room keeps {self.seconds:g} s of each "

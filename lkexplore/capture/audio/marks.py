@@ -1,4 +1,4 @@
-"""What is known of each moment of a recording in the making: heard, concealed or missing."""
+"""The marks on a recording in the making: where sound was concealed or is missing."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ from ..statistics import PACKET, RESOLUTION, STALLED, Look
 __all__ = ["LONGEST_PAUSE", "Marks"]
 
 LONGEST_PAUSE = 0.6
-"""Seconds: in silence, Opus may send one packet in 400 ms (DTX); after this, none is coming."""
+"""Seconds without a packet after which none is coming.
+
+In silence, Opus may send only one packet in 400 ms (discontinuous transmission, RFC 6716, 2.1.9).
+"""
 
 AT_THE_END = 0.5
+"""Seconds below which a gap at the very end is not marked: the track has just ended."""
 
 FADE_IN = 0.02
-"""Seconds by which the place is uncertain at which the first packet's sound begins: what the
-decoder makes up before it is left as it is."""
+"""Seconds by which the place where the first packet's sound begins is uncertain: so much of what
+the decoder made up before it is kept."""
 
 EDGE = 0.04
-"""Seconds by which concealment may reach out of the gap that explains it."""
+"""Seconds by which concealment may begin before, or end after, the gap that explains it."""
 
 
 class Marks:
@@ -29,11 +33,11 @@ class Marks:
     Attributes
     ----------
     gaps : list of Gap
-        Those that are over.
+        The gaps that are over.
     concealed : list of Concealment
-        With those that lie within gaps still among them; `within` leaves them out.
+        All concealed parts, those within gaps included; `within` leaves these out.
     observed : bool
-        Whether there were statistics to see concealment in.
+        Whether there were statistics, which alone tell of concealment.
     """
 
     def __init__(self) -> None:
@@ -74,12 +78,13 @@ class Marks:
         Parameters
         ----------
         look : Look
-            What was seen.
+            The statistics at one time.
         started, delay : float
-            When the sound at 0 s was sent, and how much later it came out. A gap lies where it was
-            in time; where in the samples the decoder guesses, depends on the delay at that moment.
+            Monotonic time in seconds at which the sound at 0 s was sent, and the seconds after
+            which it came out. A gap is placed by time alone; the place of the decoder's guesses
+            in the samples depends on the delay at that moment, too.
         muted : bool
-            Whether the track was muted meanwhile: then a short pause has no packet to come.
+            Whether the track was muted meanwhile: then no packet follows a short pause.
         """
         self.observed = True
         zero = started + delay
@@ -117,7 +122,7 @@ class Marks:
         return self._guesses + ([(since, end)] if since is not None and since < end else [])
 
     def forgive(self, end: float) -> None:
-        """Take back what was marked at the very end: there is no more, but nothing is missing."""
+        """Take back what was marked at the very end: the track ended there, nothing is missing."""
         brief = [why for why, start in self._open.items() if end - start < AT_THE_END]
         for why in brief:
             start = self._open.pop(why)

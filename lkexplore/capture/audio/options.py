@@ -1,4 +1,4 @@
-"""What a caller wants of a recording: checked, before anything is waited for."""
+"""What a caller wants of a recording, checked before anything is waited for."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Options:
     Parameters
     ----------
     seconds : float or None
-        How long.
+        Length in seconds, 0 or more; None for no limit.
     sample_rate : int
-        In Hz.
+        Sample rate of the recording in Hz.
     channels : int
-        1 or 2.
+        Number of channels of the recording, 1 or 2.
     timeout : float
         Seconds to wait for a track, and for its first frame.
     overwrite : bool
@@ -35,7 +35,7 @@ class Options:
     Raises
     ------
     SoundError
-        For what cannot be used.
+        For values that cannot be used.
     """
 
     seconds: float | None
@@ -55,7 +55,7 @@ class Options:
             )
 
     def check_path(self, path: str | os.PathLike[str]) -> Path:
-        """Return where to write, or say why that cannot be."""
+        """Return the path to write to, or raise the reason why that is not possible."""
         return check_stream_path(path, self.sample_rate, self.channels, overwrite=self.overwrite)
 
     def store(self, path: str | os.PathLike[str] | None) -> Store:

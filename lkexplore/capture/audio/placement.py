@@ -26,36 +26,37 @@ DROPOUT = 0.04
 """Seconds by which a stream may lag behind its clock before samples must be missing."""
 
 MOST_WAITING = 1.0
-"""Seconds of samples that wait at most for the statistics to say whether they were sent."""
+"""Most seconds of samples that wait for the statistics to say whether they were sent."""
 
 TOLERANCE = 0.006
-"""Seconds by which the blocks that sound travels in shift it, above what is fitted."""
+"""Seconds of uncertainty from the blocks that sound travels in, added to that of the fit."""
 
 KEPT_LOOKS = 1 << 16
+"""Delays that are kept at most, one for each look at the statistics; then every other one goes."""
 
 
 class Placement(ABC):
     """Takes a track's frames, puts them at their place in time, and marks what is missing.
 
     The first frames are held back until it is known when they came out and how long the jitter
-    buffer held them: then it is known when each sample was sent, up to the network's way.
+    buffer held them: then it is known when each sample was sent, but for the time on the network.
 
     Parameters
     ----------
     channels : int
-        1 or 2, of the frames.
+        Number of channels of the frames, 1 or 2.
     start : float
-        The monotonic time to begin at: what was sent earlier is left out.
+        Monotonic time in seconds at which to begin; what was sent earlier is left out.
     lead : bool
         Whether silence stands for what was missed after `start`; else the sound begins later.
     patience : float
-        Seconds for which to hold frames back, for a new track's buffer to settle: at most as long
-        as the recording.
+        Seconds for which frames are held back while a new track's jitter buffer settles, at most
+        the length of the recording.
     at_once : bool
-        Whether samples are passed on as they come. Else they wait until it is known that their
-        packets came: what the decoder made up in a gap is silent, and no gap holds sound.
+        Whether samples are passed on as they come. Otherwise they wait until it is known that
+        their packets came: what the decoder made up in a gap is silenced, and no gap holds sound.
     blurred : bool
-        Whether the samples are converted to another rate, see `Activity`.
+        Whether the samples are converted to another sample rate, see `Activity`.
     """
 
     def __init__(
@@ -102,12 +103,12 @@ class Placement(ABC):
         """Append silence."""
 
     def _wanted_of(self, count: int) -> int:
-        """Return how many of so many samples are wanted."""
+        """Return how many of the next `count` samples are wanted."""
         return count
 
     @property
     def end(self) -> float:
-        """How long it is to become, in seconds."""
+        """Seconds that are wanted in all."""
         return math.inf
 
     @property
@@ -132,15 +133,15 @@ class Placement(ABC):
 
     @property
     def seconds(self) -> float:
-        """How much there is."""
+        """Seconds of sound so far."""
         return self.count / WEBRTC_RATE
 
     @property
     def held(self) -> float:
-        """How many seconds are held back, or there."""
+        """Seconds of sound so far, those held back included."""
         return (self.count + self._held_count) / WEBRTC_RATE
 
-    # What the listener tells
+    # What the receiver calls
 
     def add(self, frame: rtc.AudioFrame, feed: SharedStream) -> None:
         """Append a frame of 48000 Hz."""
@@ -233,7 +234,7 @@ class Placement(ABC):
             if reason is not None and self._lapse is None:
                 self.marks.add(start, self.seconds, reason)
 
-    # What becomes of it
+    # The result
 
     def let_go(self) -> None:
         """Pass on all that waits."""
@@ -244,12 +245,12 @@ class Placement(ABC):
         return self._backlog.peek(self.marks.guesses(self.seconds))
 
     def forget(self, before: float) -> None:
-        """Let go of what is known of the time before."""
+        """Forget the marks before a time."""
         self.marks.forget(before)
         self._activity.forget(before)
 
     def known(self) -> tuple[list[Gap], list[Concealment]]:
-        """Return the gaps, none of which holds sound, and what was concealed outside them."""
+        """Return the gaps, which hold no sound, and what was concealed outside them."""
         gaps, concealed = self.marks.within(self.seconds)
         return sorted(self._activity.outside(gaps)), concealed
 
@@ -281,11 +282,11 @@ class Placement(ABC):
         return there >= self.end
 
     def _place_of(self, at: float) -> float:
-        """Return where in the samples lies what was sent at a monotonic time not long ago."""
+        """Return the place in the samples of what was sent at a monotonic time not long ago."""
         return at - self.started + self.latest_delay - self.delay
 
     def _append(self, samples: NDArray[np.int16]) -> None:
-        """Take samples, but those that were sent before the start."""
+        """Take samples, except those that were sent before the start."""
         early = min(self._early, len(samples) // self.channels)
         self._early -= early
         samples = samples[early * self.channels :]
@@ -297,7 +298,7 @@ class Placement(ABC):
             place = int(np.argmax(samples != 0)) // self.channels
             self._first_sound = self.seconds + place / WEBRTC_RATE
         self.count += count
-        # Where nobody tells of packets, there is nothing to wait for.
+        # Without statistics on packets there is nothing to wait for.
         if self._at_once or not (self.marks.observed or self._held_notes):
             self._backlog.skip(count)
             self._pass_on(samples, self.count - count)
@@ -305,7 +306,7 @@ class Placement(ABC):
         self._backlog.add(samples.copy())
 
     def _let_go_of_what_is_known(self, look: Look) -> None:
-        """Pass on the samples of which it is known by now whether they were sent."""
+        """Pass on the samples for which it is known by now whether they were sent."""
         sent = look.last_packet + look.delay
         if self.marks.guessing:
             # All that had come out by then was made up.

@@ -21,22 +21,27 @@ from .stream import SharedStream, listen
 __all__ = ["AudioReceiver"]
 
 CALM = 0.5
+"""Seconds between two looks while nothing changes."""
+
 CLOSE = 0.04
-"""Seconds between two looks: while nothing changes; and while a mute is new or our connection is
-in trouble, for the last packet is to be known before nobody can be asked any more.
+"""Seconds between two looks while a mute is new or our connection is in trouble: the time of the
+last packet must be read before the statistics are gone.
 """
 
 NEW_MUTE = 1.0
-"""Seconds after a mute or its end in which packets may still stop or come."""
+"""Seconds after a mute, or after its end, in which packets may still stop or begin to come."""
 
 QUIET = 1.5
+"""Seconds without a frame after which none is expected any more."""
+
 QUIET_LOOKS = 3
-"""Seconds, and looks, without a frame after which none is expected any more."""
+"""Looks without a frame that it takes, too, until none is expected any more."""
 
 BEHIND = 0.2
-"""Seconds by which silence stays behind the clock, for sound that comes again to join on to."""
+"""Seconds by which silence stays behind the clock, so that sound that comes again can follow it."""
 
 _TOLD_LATE = (Reason.UNPUBLISHED, Reason.UNSUBSCRIBED, Reason.LEFT)
+"""Reasons for an end that the server may tell some time after the last packet."""
 
 
 class AudioReceiver:
@@ -45,18 +50,18 @@ class AudioReceiver:
     Parameters
     ----------
     room : rtc.Room or None
-        Where the track is; without it only its silence tells that it has ended.
+        The room of the track; without it, only silence tells that the track has ended.
     view : Track
-        Which track.
+        The track to begin with.
     sink : Placement
-        Where its sound goes.
+        The recording, or other sink, that takes the sound.
     timeout : float
-        Seconds to wait for its first frame, and for it to be there again once we are.
+        Seconds to wait for the first frame, and for the track after our connection was lost.
     patience : mapping of Reason to float, optional
-        How long to wait for a track that is gone, see `Follower`; where that has no end, silence
-        takes its place meanwhile.
+        Seconds to wait for a track that is gone, by the reason why, see `Follower`. Where they are
+        infinite, the sink is given silence meanwhile.
     switches : bool
-        Whether another track of that person may take its place, see `Follower`.
+        Whether another track of the same person may take its place, see `Follower`.
     """
 
     def __init__(
@@ -86,7 +91,7 @@ class AudioReceiver:
         return self._follower.absence
 
     def place_now(self) -> None:
-        """Have the sink take what it holds back, however little is known of its time."""
+        """Have the sink take what it holds back, even if its time is not well known yet."""
         if self._feed is not None:
             self.sink.place(self._feed)
 
@@ -115,7 +120,7 @@ class AudioReceiver:
         try:
             self.sink.note(look)
         except Exception as error:
-            # What reads the statistics for others, too, must go on.
+            # Others share the reader of the statistics, so it must go on.
             self._error = error
             self.poke()
 
@@ -125,12 +130,12 @@ class AudioReceiver:
         Parameters
         ----------
         track : rtc.Track or None
-            The SDK's track to begin with; None while there is none.
+            The SDK's track to begin with; None if it is not there yet.
 
         Returns
         -------
         Reason or None
-            How the track ended, or that this was cancelled; None if the sink is full.
+            The reason why the track ended, or that this was cancelled; None if the sink is full.
         """
         ended: Reason | None = Reason.NOT_THERE_YET
         try:
@@ -189,7 +194,7 @@ class AudioReceiver:
     def _lapse(self, ended: Reason, at: float, last_packet: float) -> None:
         """Begin the gap of a track that ended: the server's word may come after its sound."""
         if at - last_packet > LONGEST_PAUSE:
-            # So late, it is not what ended the sound: a crash is noticed after seconds.
+            # This is too late to be what ended the sound: a crash is noticed after seconds.
             self.sink.lapse(Reason.NOTHING_ARRIVED, last_packet)
             self.sink.lapse(ended, at)
         else:

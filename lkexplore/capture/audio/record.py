@@ -1,4 +1,4 @@
-"""Recording one live track: nothing lost, as long as the clock, cut short on demand."""
+"""Recording one live track: every sample, as long as the clock says, cut short when cancelled."""
 
 from __future__ import annotations
 
@@ -68,24 +68,24 @@ async def record(
     Parameters
     ----------
     source : rtc.Track, rtc.TrackPublication, Track, Participant or str
-        What to record; an identity needs `room`. Of an identity's several audio tracks the
-        microphone is taken, else the oldest.
+        The track, or the participant who publishes it; an identity needs `room`. Of a
+        participant's several audio tracks the microphone is taken, else the oldest.
     seconds : float, optional
-        How long, 0 or more; the recording has exactly ``round(seconds * sample_rate)`` samples.
+        Length in seconds, 0 or more; it has exactly ``round(seconds * sample_rate)`` samples.
         By default until the track ends or the call is cancelled.
     room : Room or rtc.Room, optional
-        The room of `source`. Without it the end of a bare SDK track shows only in that no more
-        frames come, and identity and mutes stay unknown.
+        The room of `source`. Without it, a bare SDK track counts as ended when no more frames
+        come, and its identity and mutes are unknown.
     path : str or path-like, optional
-        A new ``.wav`` or ``.flac`` file to write as the sound comes, instead of keeping it in
+        A new ``.wav`` or ``.flac`` file, written as the sound comes, instead of keeping it in
         memory; what is known of the recording goes into ``<path>.json`` beside it. If the process
-        is killed, what came up to a second before is in the file.
+        is killed, the file holds the sound up to a second before.
     overwrite : bool
-        Whether an old file of that name may be replaced.
+        Whether an existing file of that name may be replaced.
     sample_rate : int
-        Hz; rates other than 48000, that of LiveKit's sound, are converted to with soxr.
+        Sample rate of the recording in Hz; soxr converts from the 48000 Hz of LiveKit's sound.
     channels : int
-        1 (a stereo track is mixed down) or 2 (a mono track comes twice).
+        Number of channels: 1 (a stereo track is mixed down) or 2 (a mono track comes twice).
     timeout : float
         Seconds to wait for the track, for its first frame, and for it to be there again after our
         connection was lost.
@@ -95,30 +95,36 @@ async def record(
     Recording or SavedRecording
         float32 of shape (channels, n), or with `path` what the file holds. While the track is
         muted or unpublished, nothing arrives, or our connection is lost, there is silence of that
-        length, and the interval is in ``gaps``: none of them holds sound, for a gap begins where
-        the packets ended, and what the decoder made up there is silenced. What it made up for lost
-        packets elsewhere is in ``concealed``, known to 0.4 s; what Opus repairs from the next
-        packet counts as heard. Who leaves and is back within two seconds, as when a page is
-        reloaded, is followed; when they stay away before `seconds` are over, the recording ends
-        there and a `UserWarning` says so. `Reason` lists why something is missing or has ended.
+        length, and the interval is in ``gaps``. Gaps hold no sound: they begin where the packets
+        ended, and what the decoder made up there is silenced. What it made up for lost packets
+        elsewhere is in ``concealed``, known to 0.4 s; what Opus repairs from the next packet
+        counts as heard. A participant who leaves and is back within two seconds, as when a page
+        is reloaded, is followed. When they stay away before `seconds` are over, the recording
+        ends there and a `UserWarning` says so. `Reason` lists why something is missing or ended.
 
     Raises
     ------
     ParticipantNotFound, TrackNotFound, TokenError, RoomClosed
-        The track was not there, or could not be had.
+        The track was not there, or could not be subscribed to.
     SoundError
         For `seconds`, `sample_rate` or `channels` that cannot be used.
     FileError
         If the file cannot be made, or the disk is full: what came before is in the file.
+
+    See Also
+    --------
+    frames : The same sound block by block, while it comes.
+    record_av : The camera and the microphone as one film.
+    lkexplore.Room.record_all : Everyone in a room at once.
 
     Notes
     -----
     The SDK's frames carry no time. Its native side delivers 48000 samples per second of this
     computer's clock from the moment a stream is opened, silence included, so counting them is
     exact; they may come late, and the recording waits for them. From the time at which they came
-    out, the jitter buffer's delay (W3C, WebRTC statistics, jitterBufferDelay) is taken off: 0 s is
-    what was sent when this was called, the network's way apart. ``recording.timing`` says how
-    sure that is. Taught in ``notebooks/02_recording.ipynb``.
+    out, the jitter buffer's delay (W3C, WebRTC statistics, jitterBufferDelay) is subtracted: 0 s
+    is what was sent when this was called, with no time on the network. ``recording.timing`` says
+    how sure that is. Taught in ``notebooks/02_recording.ipynb``.
 
     Examples
     --------

@@ -17,8 +17,10 @@ from livekit import rtc
 from ...errors import LkExploreError, RoomClosed
 from ...files import SavedRecording
 from ...sdk.find_track import Changes, find_track
+from ...sdk.joined_room import JoinedRoom
 from ...sdk.media_loop import MediaUse, media_loop, on_media_loop
 from ...sdk.participants import Track, kind_of, track_view
+from ...sound.convert import WEBRTC_RATE
 from ...sound.reasons import Reason
 from ...sound.recording import Recording
 from ..following import ALWAYS, describe
@@ -29,15 +31,22 @@ from .options import Options
 from .receiver import AudioReceiver
 from .take import Take
 
-__all__ = ["RecordingSession", "start_recording"]
+__all__ = ["RecordingSession", "record_all", "start_recording"]
+
+SETTLING = 4.5
+"""Seconds that the jitter buffer of a new track may take to settle."""
 
 LOOK_AGAIN = 1.0
+"""Seconds between two looks for tracks, when nothing changes in the room."""
+
 PEEP = 0.05
+"""Seconds between two looks whether the jitter buffers have settled."""
 
 OPENING = 0.1
-"""Seconds in which the streams of the tracks that are there open, before it begins."""
+"""Seconds before the recording begins, in which the streams of the tracks that are there open."""
 
 Saved: TypeAlias = Recording | SavedRecording
+"""A recording in memory or in a file."""
 
 
 class _Part:
@@ -50,7 +59,7 @@ class _Part:
 
 
 class RecordingSession(Awaitable[Recordings[Any]]):
-    """A recording of everyone in a room that is under way: await it for the recordings.
+    """A recording of everyone in a room, under way: await it for the recordings.
 
     Made by `Room.start_recording`. Awaiting it shows a progress bar, and returns once it is
     stopped or its time is over. Cancelling that await, or interrupting the kernel, stops it too.
@@ -89,12 +98,12 @@ class RecordingSession(Awaitable[Recordings[Any]]):
 
     @property
     def length(self) -> float:
-        """Seconds that it takes; infinite while that is open."""
+        """Seconds that it takes; infinite until it is stopped, if no length was given."""
         return self._end
 
     @property
     def levels(self) -> dict[str, float]:
-        """How loud everyone is who is being recorded: peak of the last 20 ms, in dBFS."""
+        """Peak of the last 20 ms in dBFS, for everyone who is being recorded."""
         levels: dict[str, float] = {}
         for part in list(self._parts.values()):
             if part.recording is None:
@@ -251,14 +260,14 @@ class RecordingSession(Awaitable[Recordings[Any]]):
             if early and self._options.seconds is not None:
                 await self._pad(part, cast(Reason, ended))
         except LkExploreError as error:
-            # One track's trouble, such as a full disk, is not the others'.
+            # An error of one track, such as a full disk, must not end the others.
             self._problems.append(f"{describe(part.view)}: {error}")
             ended = Reason.FAILED
         finally:
             part.recording = await part.take.close(ended or Reason.COMPLETE)
 
     async def _pad(self, part: _Part, ended: Reason) -> None:
-        """Follow the sound that came with silence, for all recordings to be of one length."""
+        """Append silence to the sound that came, so that all recordings have one length."""
         take, connected = part.take, self._room.isconnected()
         if connected:
             take.lapse(ended, time.monotonic())
@@ -268,21 +277,52 @@ class RecordingSession(Awaitable[Recordings[Any]]):
         take.fill(self.started + self._end, Reason.NOTHING_ARRIVED)
 
 
+async def record_all(
+    room: JoinedRoom,
+    seconds: float,
+    *,
+    folder: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    sample_rate: int = WEBRTC_RATE,
+    channels: int = 1,
+    settling: float = SETTLING,
+    timeout: float = 10.0,
+) -> Recordings[Any]:
+    """Record everyone at once for a given time; see `Room.record_all`."""
+    options = Options(seconds, sample_rate, channels, timeout, overwrite)
+    return await (await _start(room, None, options, folder, settling))
+
+
 async def start_recording(
-    room: rtc.Room,
+    room: JoinedRoom,
+    identity: str | None = None,
+    *,
+    folder: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    sample_rate: int = WEBRTC_RATE,
+    channels: int = 1,
+    timeout: float = 10.0,
+) -> RecordingSession:
+    """Begin to record until told to stop; see `Room.start_recording`."""
+    options = Options(None, sample_rate, channels, timeout, overwrite)
+    return await _start(room, identity, options, folder, settling=0.0)
+
+
+async def _start(
+    room: JoinedRoom,
     identity: str | None,
     options: Options,
     folder: str | os.PathLike[str] | None,
-    settling: float = 0.0,
+    settling: float,
 ) -> RecordingSession:
-    """Begin to record; see `Room.start_recording` and, for `settling`, `Room.record_all`."""
     target = None if folder is None else as_folder(folder)
     caller = cast("asyncio.Task[Any]", asyncio.current_task())
     cancelled = caller.cancelling()
-    session = await _begin(room, identity, options, target, settling)
+    session = await _begin(room.rtc, identity, options, target, settling)
     if caller.cancelling() > cancelled:
         # It came too late to keep the session from beginning.
         session.stop()
+    room.sessions = {other for other in room.sessions if not other.done} | {session}
     return session
 
 

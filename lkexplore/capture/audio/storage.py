@@ -21,11 +21,13 @@ from .buffer import SampleBuffer
 __all__ = ["FileStore", "MemoryStore", "Store"]
 
 RESERVE_SECONDS = 600
-"""Length for which an open-ended recording reserves address space (memory only as it fills)."""
+"""Seconds for which an open-ended recording reserves address space (memory only as it fills)."""
 
 CHUNK_SECONDS = 0.25
+"""Seconds of sound in one write to a file."""
+
 MOST_WAITING = 40
-"""Seconds between writes to a file, and writes that may wait for a slow disk."""
+"""Most writes that may wait for a slow disk before the recording fails."""
 
 About: TypeAlias = dict[str, Any]
 """What a recording says about itself: keywords of `Recording`."""
@@ -40,7 +42,7 @@ class Store(Protocol):
     """Seconds for which sound may be held back before it is handed over."""
 
     def end_at(self, length: int) -> None:
-        """Set how many samples it is to hold."""
+        """Set how many samples it will hold."""
 
     def write_int16(self, interleaved: NDArray[np.int16]) -> None:
         """Append 16-bit samples, channels interleaved."""
@@ -55,7 +57,7 @@ class Store(Protocol):
         """Cut off the end as far as it can be, or append zeros."""
 
     def describe(self, about: Callable[[], About]) -> None:
-        """Take note of what is known of the recording so far."""
+        """Take note of the description of the recording so far."""
 
     def finish(self, about: About, ended: Reason) -> Recording | SavedRecording:
         """Return the recording; nothing more comes."""
@@ -70,11 +72,11 @@ class MemoryStore(SampleBuffer):
     Parameters
     ----------
     rate : int
-        In Hz.
+        Sample rate in Hz.
     channels : int
-        1 or 2.
+        Number of channels, 1 or 2.
     seconds : float or None
-        How much it is to hold; None if that is not known.
+        Seconds of sound that will come; None if that is not known.
     """
 
     # As long as the jitter buffer of a new track takes to settle.
@@ -86,18 +88,18 @@ class MemoryStore(SampleBuffer):
         self.rate = rate
 
     def end_at(self, length: int) -> None:
-        """Set how many samples it is to hold."""
+        """Set how many samples it will hold."""
         self.limit = length
 
     def describe(self, about: Callable[[], About]) -> None:
-        """Nobody can ask before the end."""
+        """Do nothing: nobody can ask before the end."""
 
     def finish(self, about: About, ended: Reason) -> Recording:
         """Return the recording; nothing more comes."""
         return Recording(self.take(), self.rate, **about)
 
     def discard(self) -> None:
-        """Nothing is left behind in any case."""
+        """Do nothing: the memory is given back in any case."""
 
 
 class FileStore:
@@ -108,11 +110,11 @@ class FileStore:
     path : Path
         A new ``.wav`` or ``.flac`` file.
     rate : int
-        In Hz.
+        Sample rate in Hz.
     channels : int
-        1 or 2.
+        Number of channels, 1 or 2.
     overwrite : bool
-        Whether it may replace an old file.
+        Whether an existing file may be replaced.
 
     Raises
     ------
@@ -120,7 +122,7 @@ class FileStore:
         If the file cannot be made; later, from any method, if the disk takes no more.
     """
 
-    # What is held back is lost when the process is killed.
+    # Sound that is held back is lost when the process is killed.
     patience = 0.6
 
     def __init__(self, path: Path, rate: int, channels: int, overwrite: bool) -> None:
@@ -138,7 +140,7 @@ class FileStore:
         self._error: FileError | None = None
 
     def end_at(self, length: int) -> None:
-        """Set how many samples it is to hold."""
+        """Set how many samples it will hold."""
         self._limit = length
 
     def write_int16(self, interleaved: NDArray[np.int16]) -> None:

@@ -17,19 +17,23 @@ from ..stream_clock import StreamClock
 __all__ = ["FRAME_MS", "OnFrame", "SharedStream", "listen"]
 
 FRAME_MS = 20
-"""Length of the SDK's frames: half the events of its default, and one Opus packet."""
+"""Milliseconds in a frame: one Opus packet, twice the SDK's default and so half the events."""
 
 CLOSE_TIMEOUT = 2.0
+"""Seconds that closing a stream and its statistics may take."""
 
 OnFrame: TypeAlias = Callable[[rtc.AudioFrame], None]
+"""Takes a frame, on the media loop."""
+
 Closing: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
+"""Closes something when what it returns is awaited."""
 
 
 class _Tap(rtc.FrameProcessor[rtc.AudioFrame]):
     """No-drop sink for a stream: the SDK shows it every frame, in order.
 
     The SDK's own iteration stops as soon as its reader task is done, with frames still queued;
-    this hook is called by that very task, so that there is nothing to be left behind.
+    this hook is called by that very task, so that no frame is left behind.
     """
 
     def __init__(self) -> None:
@@ -64,9 +68,9 @@ class SharedStream:
     track : rtc.Track
         An audio track.
     channels : int
-        1 or 2.
+        Number of channels of the frames, 1 or 2.
     frame_ms : int
-        Length of its frames, in milliseconds.
+        Length of the frames in milliseconds.
 
     Attributes
     ----------
@@ -144,26 +148,27 @@ async def listen(
 ) -> AsyncIterator[SharedStream]:
     """Call `on_frame` with every frame of a track, on the media loop, until left.
 
-    The stream is opened for the first and closed after the last who listens: each costs, what
-    is done with its frames apart, next to nothing.
+    The stream is opened for the first listener and closed after the last: one more listener costs
+    next to nothing, except for what it does with the frames.
 
     Parameters
     ----------
     track : rtc.Track
         An audio track.
     channels : int
-        1 or 2.
+        Number of channels of the frames, 1 or 2.
     on_frame : callable
-        Must not raise, and must not be in use for the same track already.
+        Function called with every frame. It must not raise, and must not be in use for the same
+        track already.
     on_look : callable, optional
-        To be called with every look at the track's statistics.
+        Function called with every look at the track's statistics.
     frame_ms : int
-        Length of the frames, in milliseconds; another length takes another stream.
+        Length of the frames in milliseconds; another length takes another stream.
 
     Yields
     ------
     SharedStream
-        The stream, shared with whoever else listens.
+        The stream, shared by all who listen.
     """
     key = (id(track), channels, frame_ms)
     feed = _feeds.get(key)

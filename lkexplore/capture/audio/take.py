@@ -23,7 +23,10 @@ from .storage import Store
 __all__ = ["Take"]
 
 DESCRIBE_EVERY = WEBRTC_RATE
+"""Samples at 48000 Hz after which the description of a file is written again."""
+
 PIECE = WEBRTC_RATE
+"""Samples at 48000 Hz of silence that are converted at a time."""
 
 
 class Take(Placement):
@@ -32,13 +35,13 @@ class Take(Placement):
     Parameters
     ----------
     store : Store
-        Where to put the samples: memory, or a file.
+        The memory or file that takes the samples.
     view : Track
-        Whose sound it is.
+        The track that is recorded.
     seconds : float or None
-        Length to reach; None for no end.
+        Length to reach in seconds; None for no limit.
     start : float
-        The monotonic time to begin at.
+        Monotonic time in seconds at which to begin.
     lead : bool
         Whether silence stands for what was missed after `start`; else the sound begins later.
     """
@@ -68,7 +71,7 @@ class Take(Placement):
 
     @property
     def end(self) -> float:
-        """How long it is to become, in seconds."""
+        """Seconds that are wanted in all."""
         return math.inf if self._wanted is None else self._wanted / WEBRTC_RATE
 
     @property
@@ -77,7 +80,7 @@ class Take(Placement):
         return self._wanted is not None and self.count >= self._wanted
 
     async def close(self, ended: Reason = Reason.COMPLETE) -> Recording | SavedRecording:
-        """Return the recording, however often cancelled; `ended` says why there is no more."""
+        """Return the recording, even if cancelled meanwhile; `ended` says why there is no more."""
         try:
             job = asyncio.get_running_loop().run_in_executor(None, self.finish, ended)
         except RuntimeError:  # the interpreter is about to end, and starts no more threads

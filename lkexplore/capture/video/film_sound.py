@@ -1,4 +1,4 @@
-"""The sound that goes with pictures: one unbroken line, whatever becomes of its track."""
+"""The sound that goes with pictures: without holes, even when its track stops or changes."""
 
 from __future__ import annotations
 
@@ -23,14 +23,16 @@ from ..following import ALWAYS, of_anyone
 __all__ = ["FilmSound"]
 
 SETTLING = 0.5
-"""Seconds of a stream that are heard before it is placed in time."""
+"""Seconds of a stream that must come before it is placed in time."""
 
 LONGEST_WAIT = 30 * WEBRTC_RATE
-"""Samples that may wait to be collected."""
+"""Most samples at 48000 Hz that may wait to be collected."""
 
 CLOSE_TIMEOUT = 5.0
+"""Seconds that the task which follows the track may take to end."""
 
 PATIENCE = {**ALWAYS, Reason.NOT_THERE_YET: math.inf}
+"""Seconds to wait for a track that is gone, or has not come yet, by the reason."""
 
 
 class _Line(Placement):
@@ -39,7 +41,7 @@ class _Line(Placement):
     Attributes
     ----------
     shift : float
-        Seconds by which the sound that comes now lies later than it was sent.
+        Seconds by which the sound that comes now is placed later than it was sent.
     """
 
     def __init__(self, channels: int) -> None:
@@ -90,18 +92,18 @@ class FilmSound:
     Parameters
     ----------
     room : rtc.Room
-        Where they are.
+        The room of the participant.
     identity : str
-        Who.
+        The participant's identity.
     channels : int
-        1 or 2.
+        Number of channels, 1 or 2.
 
     Attributes
     ----------
     limit : int
-        Samples to collect at most.
+        Most samples to collect, at 48000 Hz.
     silences : list of Gap
-        Where there was no sound to be had; known after `finish`.
+        Intervals in which no sound came; complete after `finish`.
     """
 
     def __init__(self, room: rtc.Room, identity: str, channels: int) -> None:
@@ -121,12 +123,12 @@ class FilmSound:
 
     @property
     def reached(self) -> float:
-        """Seconds that were collected."""
+        """Seconds of sound that were collected."""
         return self._collected / WEBRTC_RATE
 
     @property
     def settled(self) -> bool:
-        """Whether the sound has its place in time, so far as there is any."""
+        """Whether the sound, if there is any, has its place in time."""
         return self._line.placed or self._listener.absence is not None
 
     @property

@@ -22,7 +22,10 @@ from .receiver import VideoReceiver
 __all__ = ["VideoFrames", "capture_image", "open_watch", "sdk_room"]
 
 FOREVER = 3600.0
+"""Seconds to wait for a picture before asking again, which has no end."""
+
 LARGEST_BUFFER = 300
+"""Most pictures that may wait to be taken."""
 
 
 class VideoFrames:
@@ -33,23 +36,28 @@ class VideoFrames:
     Parameters
     ----------
     source : str, Participant, Track, rtc.TrackPublication or rtc.Track
-        Whose pictures; an identity needs `room`. Of several video tracks the camera is taken,
-        else the oldest.
+        The track, or the participant who publishes it; an identity needs `room`. Of several
+        video tracks the camera is taken, else the oldest.
     room : Room or rtc.Room, optional
-        The room of `source`. Without it a track that shows nothing for 10 s is held to have
-        ended.
+        The room of `source`. Without it, a track that shows nothing for 10 s counts as ended.
     timeout : float
         Seconds to wait for the track and its first picture. Later there is no limit: a muted
         camera, or a screen on which nothing moves, sends nothing.
     buffer : int
-        How many pictures may wait while the caller is busy, 1 to 300; then the oldest is dropped.
+        Most pictures that may wait while the caller is busy, 1 to 300; then the oldest is dropped.
 
     Raises
     ------
     ParticipantNotFound, TrackNotFound, TokenError, RoomClosed
-        On the first picture, when the track is not there or cannot be had.
+        On the first picture, when the track is not there or cannot be subscribed to.
     LkExploreError
         For a `buffer` out of range.
+
+    See Also
+    --------
+    capture_image : A single picture.
+    lkexplore.frames : Sound, block by block.
+    lkexplore.Room.frames : The same as a method of a room, with ``video=True``.
 
     Notes
     -----
@@ -79,7 +87,7 @@ class VideoFrames:
 
     @property
     def dropped(self) -> int:
-        """How many pictures came and were not taken in time."""
+        """Number of pictures that came and were not taken in time."""
         return 0 if self._watch is None else self._watch.dropped
 
     @property
@@ -134,8 +142,8 @@ async def capture_image(
     Parameters
     ----------
     source : str, Participant, Track, rtc.TrackPublication or rtc.Track
-        Whose picture; an identity needs `room`. Of several video tracks the camera is taken,
-        else the oldest.
+        The track, or the participant who publishes it; an identity needs `room`. Of several
+        video tracks the camera is taken, else the oldest.
     room : Room or rtc.Room, optional
         The room of `source`.
     timeout : float
@@ -149,7 +157,13 @@ async def capture_image(
     Raises
     ------
     ParticipantNotFound, TrackNotFound, TokenError, RoomClosed
-        The track was not there, could not be had, or shows nothing.
+        The track was not there, could not be subscribed to, or shows nothing.
+
+    See Also
+    --------
+    lkexplore.VideoFrames : One picture after the other.
+    record_video : Pictures over a time.
+    lkexplore.Room.capture_image : The same as a method of a room.
 
     Notes
     -----
@@ -184,7 +198,7 @@ async def open_watch(
     keep: int,
     patience: Mapping[Reason, float] | None = None,
 ) -> VideoReceiver:
-    """Find a video track and watch it (to be called on the media loop)."""
+    """Find a video track and watch it; call this on the media loop."""
     if not (0 <= timeout < math.inf):
         raise LkExploreError(f"timeout must be 0 or more seconds, not {timeout!r}")
     track, view = await find_track(room, source, "video", timeout)

@@ -24,18 +24,26 @@ __all__ = ["Mp4File", "checked_path"]
 
 
 _CLOCK = 90_000
+"""Ticks per second of the file's clock, the rate of video in RTP (RFC 3551, 5)."""
+
 _FRAGMENT = 0.5
-"""Seconds after which what was written is complete on the disk."""
+"""Seconds of a fragment: so much later, what was written is complete on the disk."""
 
 _ENCODERS = {
     "libx264": {"preset": "veryfast", "tune": "zerolatency", "crf": "20"},
     "libopenh264": {"b": "4M"},
 }
-_BT601, _LIMITED = 6, 1
+"""Settings of the H.264 encoders of FFmpeg, in the order in which they are tried."""
+
+_BT601 = 6
+"""Code of the colour matrix that WebRTC uses (ITU-T H.273, table 4, from ITU-R BT.601)."""
+
+_LIMITED = 1
+"""FFmpeg's number for luma from 16 to 235 (``AVCOL_RANGE_MPEG``)."""
 
 
 def checked_path(path: str | os.PathLike[str], overwrite: bool) -> Path:
-    """Return where to write, or say why not there."""
+    """Return the path to write to, or raise the reason why that is not possible."""
     target = Path(path)
     if target.suffix.lower() != ".mp4":
         raise FileError(f"{target.name!r} does not end in .mp4: video is written as MP4 only")
@@ -57,27 +65,27 @@ class Mp4File:
     Parameters
     ----------
     path : Path
-        As `checked_path` returns it.
+        Path of the file, as `checked_path` returns it.
     size : tuple of int
-        Width and height, both even; pictures of other sizes are scaled.
+        Width and height in pixels, both even; pictures of other sizes are scaled.
     channels : int
-        Of the sound; 0 for none.
+        Number of channels of the sound; 0 for no sound.
 
     Attributes
     ----------
     times : list of float
-        Seconds at which pictures begin.
+        Seconds at which the pictures begin.
     samples : int
-        Samples of sound per channel, at 48000 Hz.
+        Number of samples of sound per channel, at 48000 Hz.
     resized : int
-        How many pictures were scaled.
+        Number of pictures that were scaled.
     closed : bool
         Whether nothing more is written.
 
     Raises
     ------
     FileError
-        From every method, when the disk does not take it, and what is there stays.
+        From every method, when the disk takes no more; what was written before stays.
     """
 
     def __init__(self, path: Path, size: tuple[int, int], channels: int = 0) -> None:
@@ -141,7 +149,7 @@ class Mp4File:
         """Finish the file, its last picture standing until then."""
         with self._failing():
             for packet in [*self._last_packets(seconds), *self._video.encode(None)]:
-                # Else the last picture stands as long as the one before it did.
+                # Otherwise the last picture would stand as long as the one before it did.
                 packet.duration = max(round(seconds * _CLOCK) - packet.pts, 1)
                 self._container.mux(packet)
             if self._audio is not None and self.samples:

@@ -1,4 +1,4 @@
-"""A file that a muxer writes to, piece by whole piece; what fails stays undone."""
+"""A file that a muxer writes to in whole pieces, which stays whole when a write fails."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ class MuxerFile:
     """Gathers what is written until `flush`, and then writes it in one go.
 
     After a write that failed nothing is written any more, and the file ends with the last flush
-    that did not: whatever the muxer would still do to it cannot harm what is there.
+    that succeeded: what the muxer still writes cannot harm what is there.
 
     Parameters
     ----------
     path : Path
-        The file; one that is there is replaced.
+        The file; an existing one is replaced.
 
     Attributes
     ----------
     error : OSError or None
-        Why it could not be written on.
+        The error of the write that failed; None while none has.
     """
 
     def __init__(self, path: Path) -> None:

@@ -13,6 +13,7 @@ from ...sound.reasons import Reason
 __all__ = ["Image", "Picture", "VideoFrame", "rgb_of", "yuv_of"]
 
 Image = NDArray[np.uint8]
+"""A picture of shape (h, w, 3): red, green, blue, 0 to 255."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,10 +23,10 @@ class VideoFrame:
     Attributes
     ----------
     rgb : ndarray of uint8
-        Shape (h, w, 3), upright.
+        The picture, of shape (h, w, 3): red, green, blue, upright.
     time : float
-        When its last packet is reckoned to have arrived, in seconds on this computer's
-        ``time.monotonic()``: what the picture waited in the jitter buffer is taken off.
+        Estimated arrival of its last packet, in seconds on this computer's
+        ``time.monotonic()``: the time that the picture waited in the jitter buffer is subtracted.
 
     Notes
     -----
@@ -52,13 +53,13 @@ class Picture:
     Attributes
     ----------
     frame : rtc.VideoFrame
-        Its planes.
+        The planes of the picture.
     turns : int
-        Quarter turns clockwise that make it upright.
+        Quarter turns clockwise that make it upright, 0 to 3.
     time : float
-        As in `VideoFrame`.
+        Monotonic time in seconds, as in `VideoFrame`.
     pause : Reason or None
-        Why the picture before stood so long that this was a gap; None if it did not.
+        The reason for the gap between the picture before and this one; None without a gap.
     """
 
     frame: rtc.VideoFrame

@@ -29,16 +29,16 @@ POLL = 0.5
 """Seconds between two looks whether the track stands still."""
 
 SMALLEST = 16
-"""Pixels of height below which a picture is none: LiveKit's server ends tracks with tiny ones."""
+"""Pixels of height below which pictures are ignored: LiveKit's server ends tracks with such."""
 
 QUIET = 1.5
-"""Seconds between two pictures that are a gap in any case."""
+"""Seconds between two pictures above which there is a gap in any case."""
 
 MARKED_QUIET = 0.15
-"""Seconds between two pictures that are a gap when it is known why none came."""
+"""Seconds between two pictures above which there is a gap when it is known why none came."""
 
 END_OF_BARE_TRACK = 10.0
-"""Seconds without a picture after which a track outside a known room is held to have ended."""
+"""Seconds without a picture after which a track outside a known room counts as ended."""
 
 CLOSE_TIMEOUT = 2.0
 """Seconds that the SDK may take to close a stream."""
@@ -47,32 +47,32 @@ _log = logging.getLogger("lkexplore")
 
 
 class VideoReceiver:
-    """Newest-wins source of a person's pictures: of those that wait, at most `keep` are kept.
+    """A person's pictures; the newest `keep` of them wait to be taken.
 
-    Lives on the media loop. It goes on over as many tracks as it takes, see `Follower`; one that
-    stands still is subscribed to anew, see `revival`.
+    Lives on the media loop. It goes on over as many tracks as it takes, see `Follower`; a track
+    that stands still is subscribed to again, see `stalled_track`.
 
     Parameters
     ----------
     room : rtc.Room or None
-        Where the track is; without it only its silence tells that it has ended.
+        The room of the track; without it, only a pause tells that the track has ended.
     view : Track
-        Which track.
+        The track to begin with.
     track : rtc.Track
-        The SDK's own.
+        The SDK's own object of that track.
     timeout : float
         Seconds to wait for the first picture, and for the track after a lost connection.
     keep : int
-        How many pictures wait to be taken; older ones are dropped.
+        Most pictures that wait to be taken; older ones are dropped.
     patience : mapping of Reason to float, optional
-        How long to wait for a track that is gone, see `Follower`.
+        Seconds to wait for a track that is gone, by the reason why, see `Follower`.
 
     Attributes
     ----------
     dropped : int
-        How many were not taken in time.
+        Number of pictures that were not taken in time.
     last : float
-        The time of the latest picture, less than 0 before there is one.
+        Monotonic time of the latest picture in seconds, less than 0 before there is one.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class VideoReceiver:
         return 0.0 if self._vitals is None else self._vitals.delay
 
     async def next(self, timeout: float) -> Picture | None:
-        """Return the next picture; None when there is none in time, or none any more.
+        """Return the next picture; None if none comes in time, or the track has ended.
 
         Raises
         ------
@@ -155,7 +155,7 @@ class VideoReceiver:
         return None
 
     def why_quiet(self, seconds: float) -> Reason | None:
-        """Return why there was no picture for so long until now, None if that is no gap."""
+        """Return why no picture came for some seconds until now, None if that is no gap."""
         if seconds <= (QUIET if self._cause is None else MARKED_QUIET):
             return None
         return self._cause or Reason.NOTHING_ARRIVED
@@ -191,7 +191,7 @@ class VideoReceiver:
 
     def _in_between(self, absence: Reason) -> bool:
         """Note why there is no track; return whether one is still wanted."""
-        # Whoever is back after a reload has not published yet: they had left all the same.
+        # A participant who is back after a reload, and has not published yet, had still left.
         if self._cause is not Reason.LEFT:
             self._cause = absence
         return not self._stopping
@@ -201,7 +201,7 @@ class VideoReceiver:
         self._follower.begin(track)
         stream = rtc.VideoStream(track, format=rtc.VideoBufferType.I420)
         self._offset = None
-        # A track that is torn off ends with one of these, which nobody has sent.
+        # A track that ends abruptly ends with a blank picture, which nobody has sent.
         self._blank = None
         try:
             async with watch(track) as self._vitals:
@@ -237,13 +237,13 @@ class VideoReceiver:
                 if self.room is None and now - heard > END_OF_BARE_TRACK:
                     return Reason.SILENT
             try:
-                # The stream never wakes who waits for a picture when it ends: ask again and again.
+                # At its end, the stream does not wake the caller who waits: ask again and again.
                 async with asyncio.timeout(TICK):
                     event = await anext(stream)
             except TimeoutError:
                 continue
             except StopAsyncIteration:
-                # Whether unpublished or torn off with our connection the next look will tell.
+                # The next look tells whether it was unpublished or ended with our connection.
                 over = True
                 looked = max(looked, time.monotonic())
                 await asyncio.sleep(TICK)
@@ -263,7 +263,7 @@ class VideoReceiver:
         if event.frame.height < SMALLEST:
             return
         if self._blank is not None:
-            # A cause that was found after this picture belongs to the pause after it.
+            # A cause that was found after this picture came explains the pause after it.
             (waiting, before), since = self._blank, self._cause
             self._blank, self._cause = None, before
             self._hand_over(waiting)
@@ -276,7 +276,7 @@ class VideoReceiver:
     def _hand_over(self, event: rtc.VideoFrameEvent) -> None:
         due = event.timestamp_us / 1e6
         if self._offset is None:
-            # Both are the monotonic clock, except where Python's counts from elsewhere.
+            # Both are monotonic clocks; on some systems Python's begins at another time.
             ahead = time.monotonic() - due
             self._offset = ahead if abs(ahead) > 1.0 else 0.0
         moment = max(due + self._offset - self.delay, self.last + 1e-4)
@@ -299,7 +299,7 @@ class VideoReceiver:
         )
 
     async def _renew(self, track: rtc.Track) -> rtc.Track | None:
-        """Have a track that stands still subscribed to anew."""
+        """Subscribe again to a track that stands still."""
         if self.room is None:
             return None
         self._cause = self._cause or Reason.NOTHING_ARRIVED
@@ -314,6 +314,6 @@ class VideoReceiver:
 
 
 def _is_blank(frame: rtc.VideoFrame) -> bool:
-    """Whether it is what WebRTC makes up: all its luma is 0, where black is 16 (ITU-R BT.601)."""
+    """Whether WebRTC made the picture up: all its luma is 0, while black is 16 (ITU-R BT.601)."""
     luma = np.frombuffer(frame.data, np.uint8, frame.width * frame.height)
     return not luma[0] and not luma.any()

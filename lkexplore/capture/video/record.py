@@ -30,9 +30,10 @@ from .video_recording import VideoRecording
 __all__ = ["record_av", "record_video"]
 
 KEEP = 120
-"""How many pictures may wait to be converted."""
+"""Most pictures that may wait to be converted."""
 
 STEREO = 2
+"""Channels of the sound in a film."""
 
 
 @overload
@@ -74,45 +75,52 @@ async def record_video(
     Parameters
     ----------
     source : str, Participant, Track, rtc.TrackPublication or rtc.Track
-        What to record; an identity needs `room`. Of several video tracks the camera is taken,
-        else the oldest.
+        The track, or the participant who publishes it; an identity needs `room`. Of several
+        video tracks the camera is taken, else the oldest.
     seconds : float, optional
-        How long, from the first picture on, 0 or more; by default until the track ends or the
-        call is cancelled.
+        Length in seconds from the first picture on, 0 or more; by default until the track ends or
+        the call is cancelled.
     room : Room or rtc.Room, optional
         The room of `source`.
     path : str or path-like, optional
-        An MP4 file to write as it goes, instead of keeping the pictures in memory. At any time
+        An MP4 file, written as the pictures come, instead of keeping them in memory. At any time
         it plays up to the last second, even when the process is killed.
     overwrite : bool
         Whether an existing file may be replaced.
     max_bytes : int
-        How much memory the pictures may take: a film that would need more is refused, one that
-        does need more ends.
+        Most bytes of memory that the pictures may take: a film that would need more is refused,
+        one that does need more ends.
     timeout : float
         Seconds to wait for the track and for its first picture.
 
     Returns
     -------
     VideoRecording or SavedVideo
-        The latter with `path`. When the track ends before `seconds` are over, when the memory
-        is full or the disk takes no more, it holds what there was, and a `UserWarning` says so.
+        A `SavedVideo` with `path`, else a `VideoRecording`. When the track ends before `seconds`
+        are over, when the memory is full or the disk takes no more, it holds what there was, and
+        a `UserWarning` says so.
 
     Raises
     ------
     ParticipantNotFound, TrackNotFound, TokenError, RoomClosed
-        The track was not there, could not be had, or showed nothing.
+        The track was not there, could not be subscribed to, or showed nothing.
     LkExploreError
-        For `seconds` that cannot be, or more than fits into `max_bytes`.
+        For `seconds` that are negative or not a number, or more than fits into `max_bytes`.
     FileError
         The file cannot be made.
+
+    See Also
+    --------
+    record_av : Pictures with their sound.
+    capture_image : One picture.
+    lkexplore.Room.record_video : The same as a method of a room.
 
     Notes
     -----
     Pictures that come in another size than the first, as when the sender adapts to its network,
     are scaled to that. Times are when the pictures arrived, see `VideoFrame`. A time without
-    pictures is a gap when it is longer than 1.5 s, or 0.15 s when the track was muted, unpublished
-    or subscribed to anew, or our connection lost meanwhile; the picture before stands still.
+    pictures is a gap when it is longer than 1.5 s, or 0.15 s if the track was muted, unpublished or
+    subscribed to again, or our connection was lost meanwhile; the picture before stands still.
     Taught in ``notebooks/02_recording.ipynb``.
 
     Examples
@@ -152,14 +160,15 @@ async def record_av(
     Parameters
     ----------
     source : str or Participant
-        Who.
+        The participant to record, or their identity.
     seconds : float, optional
-        How long, more than 0; by default until the video track ends or the call is cancelled.
+        Length in seconds, more than 0; by default until the video track ends or the call is
+        cancelled.
     path : str or path-like
-        Ends in ``.mp4``: H.264 and AAC in stereo. At any time it plays up to the last second,
-        even when the process is killed.
+        Path of the file, which ends in ``.mp4``: H.264 and AAC in stereo. At any time it plays
+        up to the last second, even when the process is killed.
     room : Room or rtc.Room
-        Where they are.
+        The room of the participant.
     overwrite : bool
         Whether an existing file may be replaced.
     timeout : float
@@ -168,25 +177,31 @@ async def record_av(
     Returns
     -------
     SavedVideo
-        As of `record_video`. Without an audio track, and where it is muted, there is silence;
-        where pictures are missing the last one stands.
+        As from `record_video`. Without an audio track, and where it is muted, there is silence;
+        where pictures are missing, the last one stands.
 
     Raises
     ------
     ParticipantNotFound, TrackNotFound, TokenError, RoomClosed
         There is no video track (record the sound alone with `record`).
     LkExploreError
-        For `seconds` that cannot be.
+        For `seconds` that are not more than 0.
     FileError
         The file cannot be made.
 
+    See Also
+    --------
+    record_video : The pictures alone.
+    record : The sound alone.
+    lkexplore.Room.record_av : The same as a method of a room.
+
     Notes
     -----
-    Sound and pictures wait in jitter buffers of different length before they can be had. What
-    they waited is known from the tracks' statistics, read twice a second, and taken off; when
-    the wait for the sound changes, the pictures follow it. What remains is the difference
-    between the sender's own delays, and on a good network some 10 ms; where packets are lost and
-    come again it was up to 40 ms, and more while a network changes.
+    Sound and pictures wait in jitter buffers of different length before they are handed over. How
+    long they waited is known from the tracks' statistics, read twice a second, and subtracted;
+    when the wait for the sound changes, the pictures follow it. What remains is the difference
+    between the sender's own delays, and on a good network some 10 ms; where packets were lost and
+    sent again it was up to 40 ms, and more while a network changes.
     Taught in ``notebooks/02_recording.ipynb``.
 
     Examples

@@ -29,7 +29,7 @@ def save(video: VideoRecording, path: str | os.PathLike[str], overwrite: bool) -
     file = Mp4File(target, (width, height))
     try:
         for image, moment in zip(video.frames, video.timestamps, strict=True):
-            # Players begin with the first picture, whenever that is.
+            # Players begin with the first picture, whatever its time.
             file.add_picture(_planes(image[:height, :width]), float(moment) if file.times else 0.0)
         file.close(video.duration)
     except BaseException:

@@ -27,9 +27,9 @@ class SavedVideo:
     Attributes
     ----------
     path : Path
-        The file.
+        Path of the file.
     duration : float
-        Seconds.
+        Length in seconds.
     size : tuple of int
         Width and height in pixels.
     timestamps : ndarray of float64
@@ -43,17 +43,17 @@ class SavedVideo:
     identity, track, name : str or None
         The participant, the video track's id and its name.
     gaps : tuple of Gap
-        Where no pictures came: the one before stands still there.
+        Intervals in which no pictures came; the picture before stands still there.
     silences : tuple of Gap
-        Where there was no sound to be had: muted, unpublished, not there yet and such.
+        Intervals in which no sound came: the track was muted, unpublished or not there yet.
     dropped : int
-        How many pictures came but could not be written in time.
+        Number of pictures that came but could not be written in time.
     resized : int
-        How many pictures came in another size and were scaled.
+        Number of pictures that came in another size and were scaled.
     ended : Reason or str
-        Why it ends where it does, see :class:`lkexplore.Reason`.
+        The reason why it ends where it does, see :class:`lkexplore.Reason`.
     error : str or None
-        Why it could not be written on, such as a full disk.
+        The error, such as a full disk, that ended the writing; None if there was none.
 
     Notes
     -----
@@ -93,7 +93,7 @@ class SavedVideo:
         start, end : float
             Seconds from the start of the file; by default all of it.
         max_bytes : int
-            How much memory the pictures may take.
+            Most bytes of memory that the pictures may take.
 
         Returns
         -------
@@ -105,7 +105,7 @@ class SavedVideo:
         FileError
             The file is not there any more, or cannot be read.
         LkExploreError
-            It would take more than `max_bytes`, or the times cannot be.
+            The pictures would take more than `max_bytes`, or there are no such times.
 
         Examples
         --------
@@ -135,7 +135,7 @@ class SavedVideo:
         Parameters
         ----------
         start, end : float
-            Which part, in seconds; by default all.
+            Seconds from the start of the file; by default all of it.
 
         Returns
         -------

@@ -20,7 +20,7 @@ def read_sound(path: Path, duration: float) -> Recording:
     path : Path
         A file with pictures and sound.
     duration : float
-        Length that the recording is to have, in seconds.
+        Length of the returned recording in seconds.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def read_sound(path: Path, duration: float) -> Recording:
 
 
 def _put(samples: np.ndarray, piece: np.ndarray, place: int) -> None:
-    """Write a piece where it belongs; what is before the start, or after the end, is left out."""
+    """Write a piece at its place; what is before the start, or after the end, is left out."""
     piece = piece[:, max(-place, 0) :]
     place = max(place, 0)
     room = max(samples.shape[1] - place, 0)

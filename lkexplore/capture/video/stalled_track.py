@@ -1,8 +1,8 @@
-"""A track that is received and decoded, and yet handed to nobody: told, and asked for again.
+"""A track that is received and decoded, but handed to nobody: found out, and subscribed to again.
 
 On a busy computer it happened to a few tracks in a hundred, when one of ours was published just
-after they had come: WebRTC went on decoding, and no stream of that track, nor any opened later,
-gave a picture again. Subscribing anew helped each time.
+after they had come: WebRTC went on decoding, but no stream of that track, not even one opened
+later, gave a picture again. Subscribing again helped each time.
 """
 
 from __future__ import annotations
@@ -19,12 +19,19 @@ from ...sdk.participants import Track
 __all__ = ["StalledTrack", "given_up", "subscribe_again"]
 
 DECODED = 10
-"""Pictures that must be decoded, and none be handed over, before a track is held to be dead."""
+"""Pictures decoded, while none is handed over, after which a track counts as stalled."""
 
 MOST_TRIES = 3
+"""Subscriptions in a row without a picture after which no more are tried."""
+
 LET_GO_SECONDS = 1.0
+"""Seconds that the SDK may take to let go of a track that was unsubscribed from."""
+
 RENEW_SECONDS = 5.0
+"""Seconds that unsubscribing and subscribing again may take."""
+
 LOOK_AGAIN = 0.02
+"""Seconds between two looks whether the SDK has let go of the track."""
 
 _given_up: weakref.WeakSet[rtc.Track] = weakref.WeakSet()
 
@@ -42,15 +49,15 @@ class StalledTrack:
         self._before, self._suspected, self._tries = None, False, 0
 
     def is_one(self, decoded: int) -> bool:
-        """Return whether it does, to be asked every half second, between looks for a picture.
+        """Return whether the track is stalled; ask every half second, between looks for a picture.
 
-        It is told only when asked again, as pictures may wait after the loop itself stood still;
-        and after three times in a row without a picture no more.
+        It must seem so twice in a row, since pictures may wait after the loop itself stood still.
+        After three times in a row without a picture the answer is always no.
 
         Parameters
         ----------
         decoded : int
-            How many pictures were decoded so far.
+            Number of pictures that were decoded so far.
         """
         if self._before is None or decoded < self._before:
             self._before, self._suspected = decoded, False
@@ -65,16 +72,16 @@ class StalledTrack:
 
 
 def given_up(track: rtc.Track) -> bool:
-    """Return whether a track was unsubscribed from by `subscribe_again`, for whomever."""
+    """Return whether any caller's `subscribe_again` has unsubscribed from a track."""
     return track in _given_up
 
 
 async def subscribe_again(
     room: rtc.Room, view: Track, track: rtc.Track, timeout: float
 ) -> tuple[rtc.Track, Track]:
-    """Unsubscribe from a track and subscribe to it again; return it anew, as `find_track`.
+    """Unsubscribe from a track and subscribe to it again; return it as `find_track` does.
 
-    Others that watch the same track and ask for the same just wait along.
+    Others who watch the same track and ask for the same just wait with the first.
     """
     publication = view.publication
     if not isinstance(publication, rtc.RemoteTrackPublication):
@@ -82,7 +89,7 @@ async def subscribe_again(
     if track in _given_up:
         await _gone(room, publication, track)
     else:
-        # Never torn off half way: whoever else watches would be left without.
+        # Never cancelled half way, or all others who watch the track would lose it.
         await finish_within(_renew(room, publication, track), RENEW_SECONDS, _nothing)
     return await find_track(room, publication, "video", timeout)
 
@@ -90,7 +97,7 @@ async def subscribe_again(
 async def _renew(room: rtc.Room, publication: rtc.RemoteTrackPublication, track: rtc.Track) -> None:
     _given_up.add(track)
     publication.set_subscribed(False)
-    # Asked for in the same breath, every third track does not come again.
+    # Without this wait, every third track did not come again.
     await _gone(room, publication, track)
     publication.set_subscribed(True)
     if publication.track is track:

@@ -1,4 +1,4 @@
-"""Where a film goes: an array in memory, or an MP4 that a thread writes."""
+"""The stores of a film: an array in memory, or an MP4 that a thread writes."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ from .picture import Image, Picture, rgb_of, yuv_of
 __all__ = ["VideoFileStore", "VideoMemoryStore"]
 
 USUAL_RATE = 30
-"""Pictures per second that a film is expected to have before it is known."""
+"""Pictures per second that a film is expected to have, before its real rate is known."""
 
 MOST_PICTURES = 60
-"""How many pictures may wait for the encoder; what comes then is dropped."""
+"""Most pictures that may wait for the encoder; those that come then are dropped."""
 
 MOST_WAITING = 5000
-"""How many pieces of picture or sound may wait for the disk before a recording ends."""
+"""Most pieces of picture or sound that may wait for the disk before a recording ends."""
 
 CLOSE_TIMEOUT = 30.0
+"""Seconds that finishing the file may take."""
 
 
 class VideoMemoryStore:
@@ -38,12 +39,12 @@ class VideoMemoryStore:
     Parameters
     ----------
     most : int
-        Bytes that the pictures may take.
+        Most bytes that the pictures may take.
 
     Attributes
     ----------
     resized : int
-        How many pictures were scaled to the size of the first.
+        Number of pictures that were scaled to the size of the first.
     """
 
     why = Reason.FULL
@@ -56,7 +57,7 @@ class VideoMemoryStore:
         self._frames = np.empty((0, 1, 1, 3), np.uint8)
 
     async def open(self, first: Picture, seconds: float | None) -> None:
-        """Reserve what the film may take, or say what it would."""
+        """Reserve the memory of the film, or raise the error that it would take too much."""
         width, height = first.size
         each = width * height * 3
         need = each * USUAL_RATE * (seconds or 0.0)
@@ -107,16 +108,16 @@ class VideoFileStore:
     Parameters
     ----------
     path : Path
-        As `checked_path` returns it.
+        Path of the file, as `checked_path` returns it.
     channels : int
-        Of the sound; 0 for none.
+        Number of channels of the sound; 0 for no sound.
 
     Attributes
     ----------
     dropped : int
-        How many pictures came faster than they could be encoded.
+        Number of pictures that came faster than they could be encoded.
     file : Mp4File or None
-        What is written.
+        The file that is written; None before the first picture.
     """
 
     why = Reason.FAILED
@@ -136,7 +137,7 @@ class VideoFileStore:
         self.file = await asyncio.to_thread(
             Mp4File, self._path, (max(width, 2), max(height, 2)), self._channels
         )
-        # A daemon: an interpreter that exits leaves the file as a killed one does, and plays.
+        # A daemon: when the interpreter exits, the file is left as when it is killed, and plays.
         self._thread = threading.Thread(target=self._work, name="lkexplore-mp4", daemon=True)
         self._thread.start()
 
@@ -174,7 +175,7 @@ class VideoFileStore:
             )
 
     def abandon(self) -> None:
-        """Let go of the file as it is; to be called when the film ended in an error."""
+        """Let go of the file as it is; call this when the film ended in an error."""
         self._jobs.put(None)
 
     def _put(self, job: Callable[[Mp4File], None]) -> None:

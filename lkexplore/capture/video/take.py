@@ -1,4 +1,4 @@
-"""Filming: a track's pictures, and perhaps its sound, go into a sink for so many seconds."""
+"""Filming: a track's pictures, and perhaps the sound, go into a store for some time."""
 
 from __future__ import annotations
 
@@ -24,20 +24,22 @@ from .receiver import VideoReceiver
 __all__ = ["VideoStore", "VideoTake", "film"]
 
 TICK = 0.1
+"""Seconds to wait for a picture before looking whether to go on."""
+
 SLACK = 0.2
-"""Seconds for which pictures and sound of the last moment may still come."""
+"""Seconds for which pictures of a moment may still come after it."""
 
 FRAME = 1 / 60
-"""Seconds for which the last picture stands at least."""
+"""Least seconds for which the last picture stands."""
 
 HOLD = 0.5
 """Seconds without a picture after which the last one is written again."""
 
 LAST_SOUND = 1.0
-"""Seconds for which the last sound may come."""
+"""Seconds for which the sound of the end may still come after it."""
 
 WARM_UP = 3.0
-"""Seconds that sound may take until it has its place."""
+"""Seconds that sound may take until it has its place in time."""
 
 
 class VideoStore(Protocol):
@@ -45,14 +47,14 @@ class VideoStore(Protocol):
 
     @property
     def problem(self) -> str:
-        """What went wrong, so that nothing more is taken; '' while it is."""
+        """The error after which nothing more is taken; '' while there is none."""
 
     @property
     def why(self) -> Reason:
-        """The same as a reason for the end."""
+        """The reason for the end that this error is."""
 
     async def open(self, first: Picture, seconds: float | None) -> None:
-        """Prepare for pictures of that size."""
+        """Prepare for pictures of the size of the first."""
 
     async def add(self, picture: Picture, seconds: float) -> None:
         """Take a picture that begins at that time."""
@@ -69,20 +71,20 @@ class VideoStore(Protocol):
 
 @dataclass(slots=True)
 class VideoTake:
-    """How it went.
+    """What came of filming: its times, its gaps and its end.
 
     Attributes
     ----------
     started : float
-        Of the first picture, in seconds of ``time.monotonic()``.
+        Time of the first picture, in seconds of ``time.monotonic()``.
     started_at : datetime
-        The same in UTC.
+        The same time in UTC.
     duration : float
-        Seconds from there.
+        Length in seconds.
     ended : Reason
-        Why it ended.
+        The reason for the end.
     gaps : list of Gap
-        Where no pictures came.
+        Intervals in which no pictures came.
     """
 
     started: float
@@ -136,7 +138,7 @@ async def film(
 
 
 async def _first(watch: VideoReceiver, sound: FilmSound | None) -> Picture:
-    """Wait for a picture, and with sound until that has its place; return the newest picture."""
+    """Wait for a picture, and until the sound, if any, is placed; return the newest picture."""
     first = await watch.next(watch.timeout + 2.0)
     if first is None:
         raise TrackNotFound(f"{describe(watch.view)} {watch.why.words} before it showed a picture")
@@ -195,7 +197,7 @@ class _Reel:
                 sink.hold(held)
 
     async def _end_of_sound(self) -> Reason:
-        """Let the sound of the last moment come, which is heard later than it is seen."""
+        """Wait for the sound of the last moment, which comes later than its picture."""
         deadline = time.monotonic() + LAST_SOUND
         while self._sound is not None and time.monotonic() < deadline:
             self._collect()

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["VideoRecording"]
 
 _THUMBNAILS = 5
+"""Most pictures that a notebook shows of a recording."""
+
 _THUMBNAIL_WIDTH = 160
+"""Width of each of them, in pixels."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -37,23 +40,23 @@ class VideoRecording:
     Attributes
     ----------
     frames : ndarray of uint8
-        Red, green, blue, of shape (n, h, w, 3), read-only.
+        The pictures, of shape (n, h, w, 3): red, green, blue, read-only.
     timestamps : ndarray of float64
         Seconds of each picture from the start, rising, shape (n,), read-only.
     duration : float
         Seconds from the start to the end; the last picture stands until then.
     started_at : datetime or None
-        When the first picture arrived, in UTC.
+        Time in UTC at which the first picture arrived.
     started_monotonic : float or None
         The same instant on this computer's ``time.monotonic()``, in seconds.
     identity, track, name : str or None
         The participant, the track's id and its name.
     gaps : tuple of Gap
-        Where no pictures came: the one before stands still there.
+        Intervals in which no pictures came; the picture before stands still there.
     dropped : int
-        How many pictures came but could not be taken in time.
+        Number of pictures that came but could not be taken in time.
     resized : int
-        How many pictures came in another size than the first and were scaled to it.
+        Number of pictures that came in another size than the first and were scaled to it.
 
     Notes
     -----
@@ -114,7 +117,7 @@ class VideoRecording:
     def __len__(self) -> int:
         return len(self.frames)
 
-    # Indexed by seconds there is nothing to step through: iter() must say so.
+    # The index is in seconds, so there is nothing to step through: iter() must say so.
     __iter__ = None
 
     @overload
@@ -165,7 +168,7 @@ class VideoRecording:
         Parameters
         ----------
         path : str or path-like
-            Ends in ``.mp4``. Odd sizes lose a row or a column.
+            Path of the file, which ends in ``.mp4``. Odd sizes lose a row or a column.
         overwrite : bool
             Whether an existing file may be replaced.
 

@@ -15,20 +15,23 @@ from ..player.player import Heard, cut, describe, html_of
 __all__ = ["AB", "LETTERS", "ab", "levels_db", "names_of"]
 
 LETTERS = "ABCDEFGH"
+"""Letters of the sounds in their order, which also are the keys that switch to them."""
+
 _MAX_BYTES = 2_000_000
+"""Bytes of HTML that a player may have unless told otherwise."""
 
 
 class AB:
-    """A player of several sounds in step, of which one is heard; made by :func:`lkexplore.ab`.
+    """A player of several sounds in step, one of them heard; made by :func:`lkexplore.ab`.
 
     Attributes
     ----------
     html : str
         A fragment that refers to nothing outside itself.
     levels_db : tuple of float
-        By how many dB each sound is played louder than it is; 0 unless matched.
+        Gain in dB with which each sound is played; 0 unless matched.
     names : tuple of str
-        What each is called.
+        The name of each sound.
     """
 
     def __init__(
@@ -72,9 +75,9 @@ def ab(
     a, b, *more : Recording or (samples, sample_rate)
         Two to eight sounds. They start together; the shorter ones end in silence.
     match : bool
-        Whether to play all at the loudness of the softest. The captions say by how many dB.
+        Whether to play all at the loudness of the softest. The captions tell the gains in dB.
     names : sequence of str, optional
-        What to call them; by default their own names.
+        Names of the sounds; by default their own names.
     max_bytes : int
         Upper bound of the HTML, in bytes: all sounds are embedded without loss if they fit, else
         all in the same way compressed.
@@ -88,6 +91,12 @@ def ab(
     ------
     SoundError
         If one is no sound or has no samples, if there are too many, or ``max_bytes`` is too small.
+
+    See Also
+    --------
+    lkexplore.abx : A blind test whether two sounds can be told apart.
+    lkexplore.compare : Two sounds in figures and numbers.
+    lkexplore.Recording.play : A player of one sound.
 
     Notes
     -----
@@ -105,19 +114,19 @@ def ab(
 
 
 def names_of(sounds: Sequence[Recording], names: Sequence[str] | None) -> list[str]:
-    """Return what to call sounds that are to be compared, after a look at whether they can be.
+    """Return the names of sounds to compare, once it is checked that they can be compared.
 
     Parameters
     ----------
     sounds : sequence of Recording
-        At most eight.
+        The sounds, at most eight.
     names : sequence of str, optional
-        One for each, if any.
+        One name for each sound.
 
     Returns
     -------
     list of str
-        The names given, or their own, or their letters.
+        The given names, else the sounds' own names, else their letters.
 
     Raises
     ------
@@ -137,19 +146,19 @@ def names_of(sounds: Sequence[Recording], names: Sequence[str] | None) -> list[s
 
 
 def levels_db(sounds: Sequence[Recording]) -> tuple[tuple[float, ...], str]:
-    """Return by how many dB to play sounds so that all are as loud as the softest.
+    """Return the gains in dB with which all sounds are as loud as the softest.
 
     Parameters
     ----------
     sounds : sequence of Recording
-        Silence is left as it is.
+        The sounds; silent ones are left as they are.
 
     Returns
     -------
     levels : tuple of float
-        In dB, none above 0, so that nothing clips.
+        Gain of each sound in dB, none above 0, so that nothing clips.
     how : str
-        What was measured.
+        The measure of loudness that was used.
     """
     how = "for equal loudness in LUFS"
     try:

@@ -1,4 +1,4 @@
-"""A/B/X: can one hear which of two sounds a third one is, or is it guessed."""
+"""A/B/X: whether one hears which of two sounds a third one is, or guesses."""
 
 from __future__ import annotations
 
@@ -25,9 +25,19 @@ from .ab_player import levels_db, names_of
 __all__ = ["ABX", "Answer", "abx", "chance_of_guessing"]
 
 _MOST_TRIALS = 100
+"""Most trials of a test."""
+
 _MOST_SECONDS = 120.0
-_LOWEST_RATE, _HIGHEST_RATE = 8_000, 192_000
+"""Most seconds of a sound."""
+
+_LOWEST_RATE = 8_000
+"""Lowest sample rate in Hz at which sound is sent to the page."""
+
+_HIGHEST_RATE = 192_000
+"""Highest sample rate in Hz at which sound is sent to the page."""
+
 _HEIGHT = 48
+"""Height of a waveform in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +47,7 @@ class Answer:
     Attributes
     ----------
     x, said : str
-        Which X was, and which it was taken for: ``"A"`` or ``"B"``.
+        The sound that X was, and the one that it was taken for: ``"A"`` or ``"B"``.
     """
 
     x: str
@@ -45,7 +55,7 @@ class Answer:
 
     @property
     def right(self) -> bool:
-        """Whether it was found out."""
+        """Whether X was recognised."""
         return self.x == self.said
 
 
@@ -57,13 +67,13 @@ class ABX(WithPicture, anywidget.AnyWidget):
     answers : tuple of Answer
         The trials so far.
     right : int
-        How many of them were right.
+        Number of right answers.
     chance : float
-        How likely guessing gets as many right, or more, 0 to 1.
+        Probability, 0 to 1, that guessing gets as many right, or more.
     trials : int
-        How many there are to be.
+        Number of trials in the test.
     levels_db : tuple of float
-        By how many dB A and B are played louder than they are; 0 unless matched.
+        Gains in dB with which A and B are played; 0 unless matched.
     """
 
     _esm = module("page/element.js", "page/sound.js", "player/player.js", "ab/ab.js")
@@ -97,12 +107,12 @@ class ABX(WithPicture, anywidget.AnyWidget):
 
     @property
     def right(self) -> int:
-        """How many of them were right."""
+        """Number of right answers."""
         return sum(answer.right for answer in self._answers)
 
     @property
     def chance(self) -> float:
-        """How likely guessing gets as many right, or more."""
+        """Probability that guessing gets as many right, or more."""
         return chance_of_guessing(self.right, len(self._answers))
 
     def result(self) -> str:
@@ -126,7 +136,7 @@ class ABX(WithPicture, anywidget.AnyWidget):
         )
 
     def __repr__(self) -> str:
-        # A notebook keeps this from before the test: it says nothing of the result.
+        # A notebook keeps the text from before the test, so it does not tell the result.
         return f"ABX({' or '.join(map(cut, self.names))}, {self.trials} trials)"
 
     def _heard(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
@@ -149,7 +159,7 @@ class ABX(WithPicture, anywidget.AnyWidget):
         return {"number": len(self._answers), "x": "AB".index(self._x), "text": text, "done": done}
 
     def _send_sounds(self, rate: Any) -> None:
-        """Send the samples at the page's rate, for it converts rates worse."""
+        """Send the samples at the page's rate, since the page converts rates less well."""
         if not isinstance(rate, int | float):
             return
         rate = int(min(max(rate, _LOWEST_RATE), _HIGHEST_RATE))
@@ -196,13 +206,15 @@ def abx(
     Parameters
     ----------
     a, b : Recording or (samples, sample_rate)
-        What to tell apart; up to two minutes each.
+        The sounds to tell apart, up to two minutes each.
     trials : int
-        How many times X is drawn, 1 to 100; whether the answers were right is told at the end.
+        Number of times that X is drawn, 1 to 100. Whether the answers were right is told at the
+        end.
     match : bool
-        Whether to play both at the loudness of the softer; a louder sound is told by that alone.
+        Whether to play both at the loudness of the softer; otherwise a louder sound can be
+        recognised by its loudness alone.
     names : sequence of str, optional
-        What to call the two; by default their own names.
+        Names of the two sounds; by default their own names.
 
     Returns
     -------
@@ -214,12 +226,17 @@ def abx(
     SoundError
         If one is no sound, has no samples or is too long, or ``trials`` is out of range.
 
+    See Also
+    --------
+    lkexplore.ab : Switches between sounds that are named.
+    lkexplore.compare : Two sounds in figures and numbers.
+
     Notes
     -----
     Keys: A, B and X to switch, the rest as in :func:`lkexplore.ab`. The probability is that of at
-    least so many heads of as many coins. After D. Clark, "High-resolution subjective testing
-    using a double-blind comparator", J. Audio Eng. Soc. 30(5), 1982. Taught in
-    ``notebooks/04_filters.ipynb``.
+    least as many heads when a coin is thrown once for each trial. After D. Clark,
+    "High-resolution subjective testing using a double-blind comparator", J. Audio Eng. Soc.
+    30(5), 1982. Taught in ``notebooks/04_filters.ipynb``.
 
     Examples
     --------
@@ -232,12 +249,12 @@ def abx(
 
 
 def chance_of_guessing(right: int, trials: int) -> float:
-    """Return the probability that guessing gets at least so many of so many trials right.
+    """Return the probability that guessing gets at least that many of the trials right.
 
     Parameters
     ----------
     right, trials : int
-        ``0 <= right <= trials``.
+        Numbers of right answers and of trials, ``0 <= right <= trials``.
 
     Returns
     -------

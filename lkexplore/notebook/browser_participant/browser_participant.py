@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 __all__ = ["BrowserParticipant"]
 
 TOKEN_LASTS = timedelta(minutes=10)
-"""Only to join with: who is in gets fresh ones from the server."""
+"""Time for which a token to join with is valid; later ones come from the server."""
 
 _LOOK_SECONDS = 0.05
+"""Seconds between two looks whether the person is in the room."""
 
 _Ready = str | Callable[[], str]
+"""A token, or a function that returns one."""
 
 
 class BrowserParticipant(WithPicture, anywidget.AnyWidget):
@@ -41,40 +43,46 @@ class BrowserParticipant(WithPicture, anywidget.AnyWidget):
     room : Room
         The room to join; its server must be one that the browser reaches, too.
     identity : str, optional
-        Who to be there; by default a name of the form ``"browser-1a2b3c"``.
+        The person's identity there; by default of the form ``"browser-1a2b3c"``.
     microphone, camera : bool
-        What to publish on joining.
+        Whether to publish the microphone, and the camera, on joining.
     listening : bool
         Whether to hear the others.
     processing : bool
         Whether the browser may cancel echoes, suppress noise and adjust the level, as for calls;
-        off, the sound comes as the microphone has it.
+        if False, the sound comes unchanged from the microphone.
     token : str or callable, optional
-        An access token for that identity, or what returns one. By default one is signed with the
-        key that the room was joined with.
+        An access token for that identity, or a function that returns one. By default a token is
+        signed with the key that the room was joined with.
 
     Attributes
     ----------
     state : str
-        ``"waiting"``, ``"joining"``, ``"joined"``, ``"reconnecting"``, ``"left"`` or ``"failed"``.
+        How far it is: ``"waiting"``, ``"joining"``, ``"joined"``, ``"reconnecting"``, ``"left"``
+        or ``"failed"``.
     message : str
-        Why it failed.
+        The reason why it failed; empty if it did not.
     identity : str
-        Who the person is, or will be.
+        The person's identity in the room, also before they join.
     muted, microphone, camera, listening : bool
-        Set them at any time: the page follows.
+        Switches for what is sent and heard. Set them at any time: the page follows.
 
     Raises
     ------
     MissingBundle
         If LiveKit's client for browsers is not part of this installation.
     TokenError
-        If there is no key to sign a token with, and none is given.
+        If there is no key to sign a token with, and no token is given.
+
+    See Also
+    --------
+    lkexplore.bots.play : A participant without a browser.
+    lkexplore.RecorderPanel : A panel that records the room.
 
     Notes
     -----
     The token goes to the page when it is shown, lasts ten minutes, and is no part of what is
-    saved. A page gets at microphones only on ``localhost`` or over https. Taught in
+    saved. A page can use microphones only on ``localhost`` or over https. Taught in
     ``notebooks/01_quickstart.ipynb``.
 
     Examples
@@ -122,7 +130,7 @@ class BrowserParticipant(WithPicture, anywidget.AnyWidget):
             listening=listening,
             processing=processing,
         )
-        # What cannot be is told here, not when a button is pressed.
+        # Errors are raised here, not when a button is pressed.
         try:
             self._token()
         except Exception:
@@ -147,7 +155,7 @@ class BrowserParticipant(WithPicture, anywidget.AnyWidget):
         Parameters
         ----------
         timeout : float
-            Seconds.
+            Most seconds to wait.
 
         Returns
         -------
@@ -161,7 +169,7 @@ class BrowserParticipant(WithPicture, anywidget.AnyWidget):
         RoomClosed
             If the room is left meanwhile.
         """
-        # The room is asked, not the page: a cell that waits may keep the page's messages waiting.
+        # The room is asked, not the page: a waiting cell may hold up the page's messages.
         try:
             async with asyncio.timeout(timeout):
                 while not self._is_there():
@@ -219,7 +227,7 @@ class BrowserParticipant(WithPicture, anywidget.AnyWidget):
         except LkExploreError as error:
             answer["error"] = str(error)
         except Exception as error:
-            # What somebody's own function says may hold what is secret.
+            # The message of a user's own function may hold a secret.
             answer["error"] = f"token= raised {type(error).__name__}: call it in a cell to see why"
         self.send(answer, buffers=buffers)
 

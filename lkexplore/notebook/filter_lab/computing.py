@@ -1,4 +1,4 @@
-"""What a filter lab computes after a move, in the order in which it is wanted."""
+"""The computations of a filter lab after a move of a slider, the most urgent first."""
 
 from __future__ import annotations
 
@@ -18,34 +18,39 @@ from .curves import COLUMNS, LOWEST_HZ, ROWS, gain_db, levels, measures, pieces,
 __all__ = ["Send", "Task", "run", "send_before", "send_sound"]
 
 HEARD_SECONDS = 60.0
-"""Of a longer sound, the page plays this much."""
+"""Most seconds of a sound that the page can play."""
 
 RESTED_SECONDS = 2.0
+"""Seconds without another move after which the saved picture is drawn."""
 
-# A message costs the server and the page as much as a filter does a second of sound.
 _DRAW_SECONDS = 0.04
+"""Least seconds between two messages with a part of the picture: a message costs the server and the
+page as much as filtering a second of sound."""
 
 Send = Callable[[dict[str, Any], list[bytes]], None]
+"""Sends a message and its buffers to the page."""
+
 Stale = Callable[[], bool]
+"""Tells whether a newer move has come."""
 
 
 class Task(NamedTuple):
-    """A filter to be shown on a sound.
+    """A filter to show on a sound.
 
     Attributes
     ----------
     before : Recording
-        The sound.
+        The unfiltered sound.
     filter : Filter
-        A copy, that nobody else uses.
+        A copy of the filter that nobody else uses.
     number : int
-        The page's number of the move, to be told when it is shown.
+        The page's number of the move, which goes back to it with the result.
     send : callable
-        Takes a message and its buffers.
+        Function that takes a message and its buffers.
     done : callable
-        Called with the filtered recording.
+        Function called with the filtered recording.
     rested : callable
-        Called when no other move came for a while.
+        Function called when no other move came for `RESTED_SECONDS`.
     """
 
     before: Recording
@@ -57,7 +62,7 @@ class Task(NamedTuple):
 
 
 def run(task: Task, stale: Stale) -> None:
-    """Show a filter: response, filtered sound piece by piece, then all that takes longer."""
+    """Show a filter: response, filtered sound piece by piece, then what takes longer."""
     task.filter.sample_rate = task.before.sample_rate
     try:
         _send_curve(task)
@@ -66,7 +71,7 @@ def run(task: Task, stale: Stale) -> None:
         task.send({"is": "error", "text": str(error)}, [])
         after = None
     except Exception as error:
-        # A filter of one's own may raise anything, and the person wants to see what.
+        # A user's filter may raise anything, and the person wants to see what it was.
         task.send({"is": "error", "text": f"{type(error).__name__}: {error}"}, [])
         after = None
     if after is not None:
@@ -80,7 +85,7 @@ def run(task: Task, stale: Stale) -> None:
 
 
 def send_before(send: Send, before: Recording) -> None:
-    """Send the picture, the sound and the measures of what is to be filtered."""
+    """Send the picture, the sound and the measures of the unfiltered sound."""
     count, each = columns_of(before)
     found = levels(before.samples, before.sample_rate, 0, count, each) if count else _none()
     told = {"is": "before", "columns": count, "rows": ROWS, "seconds": before.duration}
@@ -91,7 +96,7 @@ def send_before(send: Send, before: Recording) -> None:
 
 
 def send_sound(send: Send, side: str, recording: Recording) -> None:
-    """Send sound to be played, at most its first minute and two channels, as 16 bits."""
+    """Send sound to play, at most its first minute and two channels, in 16 bits."""
     heard = recording[:HEARD_SECONDS]
     heard = heard if heard.channels <= 2 else heard.mono()
     told = {"is": "sound", "side": side, "rate": heard.sample_rate, "channels": heard.channels}
@@ -99,14 +104,14 @@ def send_sound(send: Send, side: str, recording: Recording) -> None:
 
 
 def columns_of(recording: Recording) -> tuple[int, float]:
-    """Return how many columns a picture has, and how many samples each is wide."""
+    """Return the number of columns of a picture, and the width of each in samples."""
     length = recording.samples.shape[1]
     count = min(COLUMNS, length // 8)
     return count, length / max(count, 1)
 
 
 def _filtered(task: Task, stale: Stale) -> Recording | None:
-    """Filter piece by piece, and show from time to time what there is; None if out of date."""
+    """Filter piece by piece, and show now and then what there is; return None if out of date."""
     before = task.before
     count, each = columns_of(before)
     length, drawn, at = before.samples.shape[1], 0, time.monotonic()

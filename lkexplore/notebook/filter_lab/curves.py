@@ -27,18 +27,38 @@ __all__ = [
     "shade",
 ]
 
-COLUMNS, ROWS = 560, 150
+COLUMNS = 560
+"""Most columns of a picture of levels."""
+
+ROWS = 150
+"""Rows of a picture of levels."""
+
 LOWEST_HZ = 40.0
+"""Frequency in Hz at the lower edge of a picture of levels."""
+
 FLOOR_DB = -120.0
+"""Lowest level that is told apart, in dBFS."""
+
 POINTS = 400
+"""Frequencies at which the gain is computed."""
+
 GAIN_FLOOR_DB = -100.0
+"""Lowest gain that is told apart, in dB."""
 
 _WINDOW_SECONDS = 0.043
+"""Length of a window of the spectrum in seconds, rounded to a power of two in samples."""
+
 _PIECE_SECONDS = 1.0
-# So few that they stay near the processor.
+"""Seconds of sound that are filtered at a time."""
+
 _FRAMES_AT_ONCE = 32
+"""Windows that are transformed at a time, few enough to stay in the processor's cache."""
+
 _LEVEL_SECONDS = 0.05
+"""Seconds of a block whose level counts as loud or quiet."""
+
 _MOST_ROOTS = 200
+"""Most taps of a filter, and half the most poles and zeros together, for which these are shown."""
 
 
 class Piece(NamedTuple):
@@ -47,7 +67,7 @@ class Piece(NamedTuple):
     Attributes
     ----------
     start : int
-        Where it begins, in samples.
+        Place of its first sample in the sound, from 0.
     samples : ndarray of float32, shape (channels, n)
         The sound; the filter's latency is taken out.
     """
@@ -62,14 +82,14 @@ def pieces(recording: Recording, filter: Filter) -> Iterator[Piece]:
     Parameters
     ----------
     recording : Recording
-        What to filter.
+        The sound to filter.
     filter : Filter
-        Used as it is: give a copy.
+        The filter, used without a copy: give one that nobody else uses.
 
     Yields
     ------
     Piece
-        About 1 s each.
+        About 1 s of filtered sound.
     """
     rate, length = recording.sample_rate, recording.samples.shape[1]
     filter.sample_rate = rate
@@ -103,23 +123,23 @@ def levels(
     Parameters
     ----------
     samples : ndarray of float32, shape (channels, n)
-        The sound from its beginning as far as it is known; of channels the strongest counts.
+        The sound from its beginning as far as it is known; the strongest channel counts.
     sample_rate : int
-        In Hz.
+        Sample rate in Hz.
     first, count : int
-        Which columns.
+        Number of the first column, from 0, and number of columns.
     each : float
-        How many samples a column is wide.
+        Width of a column in samples.
 
     Returns
     -------
     ndarray of uint8, shape (count, ROWS)
-        Rows in even steps of pitch from 40 Hz to half the rate; see `shade`.
+        Levels, see `shade`, with rows in even steps of pitch from 40 Hz to half the rate.
     """
     from scipy.fft import rfft
 
     window = 1 << max(4, round(np.log2(_WINDOW_SECONDS * sample_rate)))
-    # No sample is left out: a wide column has several windows, of which the strongest counts.
+    # No sample is left out: a wide column has several windows, and the strongest counts.
     times = max(1, int(np.ceil(each / window)))
     centres = (np.arange(first * times, (first + count) * times) + 0.5) * (each / times)
     starts = np.rint(centres).astype(int) - window // 2
@@ -159,7 +179,7 @@ def gain_db(filter: Filter) -> NDArray[np.float32]:
 
 
 def roots(filter: Filter) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
-    """Return poles and zeros as (n, 2), or None if there are none or too many to be seen."""
+    """Return poles and zeros as (n, 2), or None if there are none or too many to see."""
     if _taps(filter) > _MOST_ROOTS:
         return None
     try:
@@ -176,7 +196,7 @@ def roots(filter: Filter) -> tuple[NDArray[np.float32], NDArray[np.float32]] | N
 
 
 def _taps(filter: Filter) -> int:
-    """Return how long a finite response is, for the roots of a long one take long to find."""
+    """Return the length of a finite response: the roots of a long one take long to find."""
     members = getattr(filter, "filters", (filter,))
     return max(int(getattr(one, "taps", 0)) for one in members)
 
@@ -188,8 +208,8 @@ def measures(recording: Recording) -> dict[str, float]:
     -------
     dict of str to float
         ``"peak"``, ``"rms"`` in dBFS, ``"lufs"``, and ``"above"``: the level that a tenth of
-        all 50 ms is above, over that which a tenth is below. Of speech in noise that is about
-        the signal-to-noise ratio. What cannot be measured, as of silence, is NaN.
+        all blocks of 50 ms exceeds, minus the level that a tenth stays below. For speech in noise
+        that is about the signal-to-noise ratio. What cannot be measured, as of silence, is NaN.
     """
     from ...measure import loudness_lufs, peak_dbfs, rms_dbfs
 

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 __all__ = ["lab_picture"]
 
-_POINTS, _FLOOR_DB = 600, -80.0
+_POINTS = 600
+"""Frequencies at which the gain is drawn."""
+
+_FLOOR_DB = -80.0
+"""Lowest gain that is drawn, in dB."""
 
 
 def lab_picture(before: Recording, after: Recording, filter: Filter) -> Figure:
@@ -25,14 +29,14 @@ def lab_picture(before: Recording, after: Recording, filter: Filter) -> Figure:
     Parameters
     ----------
     before, after : Recording
-        The sound.
+        The sound before and after the filter.
     filter : Filter
-        Set to the sound's rate.
+        The filter, set to the sound's sample rate.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Not known to pyplot.
+        The figure, which pyplot does not know.
     """
     from matplotlib.figure import Figure
 

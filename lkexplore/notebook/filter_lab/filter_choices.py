@@ -1,4 +1,4 @@
-"""The filters that a lab offers, each with values to begin with."""
+"""The filters that a lab offers, each with its first values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ... import filters
 from ...filters import Filter
 
-__all__ = ["CHOICES"]
+__all__ = ["CHOICES", "OWN"]
 
 CHOICES: dict[str, Callable[[], Filter]] = {
     "bandpass": lambda: filters.bandpass(300, 3400),
@@ -30,4 +30,7 @@ CHOICES: dict[str, Callable[[], Filter]] = {
     "comb": lambda: filters.comb(0.005),
     "gain": lambda: filters.gain(0),
 }
-"""By the name in the list."""
+"""Functions that make the filters, by their names in the list."""
+
+OWN = "yours"
+"""Name in the list of a filter that the user gave."""

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 import anywidget
-import numpy as np
 
 from ...errors import FilterError, LkExploreError, SoundError, TrackNotFound
 from ...filters import Filter, as_filter
 from ...sound.as_recording import Sound, as_recording
-from ...sound.convert import WEBRTC_RATE
 from ...sound.recording import Recording
 from ..page import module, style
-from ..shared.latest_only import LatestOnly
+from ..shared.background import LatestOnly
 from ..shared.still_picture import WithPicture, close_earlier
 from . import computing as lab_work
 from .figure import lab_picture
-from .filter_choices import CHOICES
+from .filter_choices import CHOICES, OWN
 from .generated_code import code_of
-from .in_room import LabRoom, as_room
-from .sliders import described
+from .in_room import LabRoom, as_room, not_yet
+from .sliders import controls_of
 from .spectrogram_brush import Selection, selection_of
 from .twin_filter import TwinFilter
 
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["FilterLab"]
 
-_OWN = "yours"
-
 
 class FilterLab(WithPicture, anywidget.AnyWidget):
     """Sliders for a filter, with its response and a sound before and after it.
@@ -44,14 +41,14 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
     Parameters
     ----------
     sound : Recording, (samples, sample_rate), Room or rtc.Room
-        What to try the filter on. Of a room, the last seconds of someone; if the room keeps
-        none, they are recorded first, and shown when they are there.
+        The sound to try the filter on. From a room, the last seconds of a participant are taken;
+        if the room keeps none, they are recorded first, and shown when they are there.
     filter : Filter, optional
-        What to begin with; otherwise a bandpass. Used as it is, not copied.
+        The filter to begin with, used without a copy; by default a bandpass.
     identity : str, optional
-        Of a room: whose sound; by default of who is heard first.
+        In a room: the participant who is heard; by default the one who is heard first.
     seconds : float
-        Of a room: how much sound.
+        In a room: length of the sound in seconds.
 
     Attributes
     ----------
@@ -59,23 +56,28 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
         The filter as the sliders have it now: use it in the next cell, or live. Another can be
         put in its place.
     before, after : Recording
-        The sound, and what the filter makes of it.
+        The sound before and after the filter.
     selection : Selection or None
-        The box that is drawn on the spectrogram before.
+        The box that is drawn on the spectrogram of the sound before.
     live : Live or None
-        What runs by the button "run live", in a room.
+        The live filter that the button "run live" has started, in a room.
 
     Raises
     ------
     SoundError
         If the sound cannot be used.
     FilterError
-        If `filter` is none, or does not fit the sound.
+        If `filter` is not a filter, or does not fit the sound.
+
+    See Also
+    --------
+    lkexplore.check : Looks for faults in a filter.
+    lkexplore.Room.live : The filter on a live track, without sliders.
 
     Notes
     -----
-    Drag a box on the spectrogram before (or press Enter on it and use the arrow keys) to select
-    times and frequencies. A longer sound than a minute is played in part. Parameters that are
+    Drag a box on the first spectrogram (or press Enter on it and use the arrow keys) to select
+    times and frequencies. Of a sound longer than a minute, a part is played. Parameters that are
     set in Python show in the page after `refresh`. Taught in ``notebooks/01_quickstart.ipynb``.
 
     Examples
@@ -104,16 +106,16 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
         seconds: float = 5.0,
     ) -> None:
         room = as_room(sound)
-        self.before = as_recording(sound) if room is None else _silence()  # type: ignore[arg-type]
+        self.before = as_recording(sound) if room is None else not_yet()  # type: ignore[arg-type]
         self._whole = self.before
         self._own = None if filter is None else as_filter(filter)
-        self._chosen = "bandpass" if self._own is None else _OWN
+        self._chosen = "bandpass" if self._own is None else OWN
         self._filter = CHOICES["bandpass"]() if self._own is None else self._own
         self._filter.sample_rate = self.before.sample_rate
         self._after: tuple[Any, Recording] | None = None
         self.selection: Selection | None = None
-        self._work, self._ended, self._looking = LatestOnly(), False, False
-        self._failure = ""
+        self._work, self._failure = LatestOnly(), ""
+        self._ended = self._looking = False
         self._room: LabRoom | None = None
         self._coming: Future[Any] | None = None
         self._spare = TwinFilter(self._filter)
@@ -131,7 +133,7 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
 
     @filter.setter
     def filter(self, filter: Filter) -> None:
-        self._take(as_filter(filter), _OWN)
+        self._take(as_filter(filter), OWN)
 
     @property
     def after(self) -> Recording:
@@ -167,9 +169,9 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
         Parameters
         ----------
         start, end : float
-            Seconds.
+            Times in seconds.
         low, high : float
-            Hz.
+            Frequencies in Hz.
 
         Raises
         ------
@@ -183,18 +185,21 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
     async def ready(self, timeout: float = 30.0) -> FilterLab:
         """Wait until a room's sound is there.
 
+        Parameters
+        ----------
+        timeout : float
+            Most seconds to wait.
+
         Raises
         ------
         TrackNotFound
-            If it has not come.
+            The sound has not come in time.
         """
         if self._coming is not None:
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(timeout):
-                    # It goes on when nobody waits any more.
+                    # The work goes on even if nobody waits any more.
                     await asyncio.shield(asyncio.wrap_future(self._coming))
-            except TimeoutError:
-                pass
             if not self._whole.identity:
                 why = self._failure or f"no sound came from the room within {timeout:g} s"
                 raise TrackNotFound(why)
@@ -207,7 +212,7 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
 
     def close(self) -> None:
         """Stop everything that the lab does, and take it away."""
-        # Also called of what could not be made at all.
+        # Also called when the lab could not be made.
         if "_work" not in vars(self):
             return
         self._ended = True
@@ -227,7 +232,7 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
     def _take(self, filter: Filter, name: str) -> None:
         filter.sample_rate = self.before.sample_rate
         spare = TwinFilter(filter)
-        if name == _OWN:
+        if name == OWN:
             self._own = filter
         self._filter, self._spare, self._chosen = filter, spare, name
         live = self.live
@@ -237,7 +242,7 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
         self._show(0)
 
     def _fresh(self) -> Filter:
-        """Return a copy with the present values, not of what may be at work live."""
+        """Return a copy with the present values, without touching a filter that runs live."""
         return self._spare.fresh(self.before.sample_rate)
 
     def _state(self) -> Any:
@@ -260,8 +265,8 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
 
     def _choose(self, content: dict[str, Any]) -> None:
         name = content.get("name")
-        if name == _OWN and self._own is not None:
-            self._take(self._own, _OWN)
+        if name == OWN and self._own is not None:
+            self._take(self._own, OWN)
         elif name in CHOICES:
             self._take(CHOICES[name](), name)
 
@@ -277,8 +282,8 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
             "hear": self._hear,
             "band": self._band,
             "cut": self._cut,
-            "whole": self._uncut,
-            "code": self._tell_code,
+            "whole": lambda _: self._use(self._whole),
+            "code": lambda _: self._post({"is": "code", "text": self.code}, []),
             "save": self._save,
             "people": self._tell_people,
             "live": self._live,
@@ -301,7 +306,7 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
         self._tell_people({})
 
     def _fail(self, text: str) -> None:
-        # A page that is shown only later is to know it, too.
+        # A page that is shown later must know it, too.
         self._failure = "" if self._looking else text
         self._post({"is": "error", "text": text}, [])
 
@@ -317,9 +322,8 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
         self._show(0)
 
     def _send_controls(self) -> None:
-        names = [_OWN, *CHOICES] if self._own is not None else list(CHOICES)
-        told: dict[str, Any] = {"is": "controls", "choices": names, "chosen": self._chosen}
-        told |= {"sliders": described(self._filter.parameters), "name": repr(self._filter)}
+        names = [OWN, *CHOICES] if self._own is not None else list(CHOICES)
+        told = controls_of(self._filter, names, self._chosen)
         told |= {"half": self.before.sample_rate / 2, "cut": self.before is not self._whole}
         told |= {"id": self.model_id}
         self._post(told, [])
@@ -357,9 +361,6 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
     def _cut(self, _content: dict[str, Any]) -> None:
         self._use(self._chosen_box().cut(self.before))
 
-    def _uncut(self, _content: dict[str, Any]) -> None:
-        self._use(self._whole)
-
     def _use(self, before: Recording) -> None:
         self.before, self.selection = before, None
         self._filter.sample_rate = before.sample_rate
@@ -368,9 +369,6 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
             self._look({})
 
     # Out of the lab
-
-    def _tell_code(self, _content: dict[str, Any]) -> None:
-        self._post({"is": "code", "text": self.code}, [])
 
     def _save(self, content: dict[str, Any]) -> None:
         path = str(content.get("path") or "filtered.flac")
@@ -396,10 +394,6 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
 
     async def _fetch(self, identity: str | None, seconds: float) -> None:
         self._whole = found = await self._in_room().sound(identity, seconds)
-        # Its picture takes longer than the sound of others can wait.
+        # Its picture takes longer than the media loop may be held up.
         await asyncio.to_thread(self._use, found)
         self._tell(f"{found.duration:.1f} s of {found.identity}")
-
-
-def _silence() -> Recording:
-    return Recording(np.zeros((1, WEBRTC_RATE // 2), np.float32), WEBRTC_RATE)

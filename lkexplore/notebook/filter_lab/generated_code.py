@@ -1,4 +1,4 @@
-"""The Python that makes a filter: what a lab shows, to go on with in a cell of one's own."""
+"""The Python that makes a filter, which a lab shows to go on with in a cell."""
 
 from __future__ import annotations
 
@@ -23,11 +23,16 @@ from ...filters import (
 __all__ = ["code_of"]
 
 _HEAD = "import lkexplore as lk\n\nfilter = "
-_MODULE = "lk.filters"
-_LONGEST_LINE = 88
+"""Beginning of the generated code."""
 
-# What filters call otherwise than the functions that make them.
+_MODULE = "lk.filters"
+"""Name by which the generated code calls the module of the filters."""
+
+_LONGEST_LINE = 88
+"""Most characters in a line, as in Black's style."""
+
 _ELSEWHERE = {"design": ("family", "method")}
+"""Parameters of filters that have other names in the functions which make the filters."""
 
 
 def code_of(filter: Any) -> str:
@@ -36,19 +41,19 @@ def code_of(filter: Any) -> str:
     Parameters
     ----------
     filter : Filter
-        One of the package's, or a chain, a sum or a mix of them.
+        A filter of the package, or a chain, a sum or a mix of such filters.
 
     Returns
     -------
     str
-        Lines that end with ``filter = ...``; run, they make an equal filter that has heard
-        nothing yet. What is as it is by default is left out.
+        Lines that end with ``filter = ...``; when run, they make an equal filter that has heard
+        nothing yet. Arguments with their default values are left out.
 
     Raises
     ------
     FilterError
-        If a part of it cannot be written down: an object or a function of one's own, or a
-        filter made with a recording.
+        If a part of it cannot be written down: a user's object or function, or a filter made
+        with a recording.
 
     Examples
     --------

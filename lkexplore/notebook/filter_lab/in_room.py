@@ -7,10 +7,12 @@ import contextlib
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from livekit import rtc
 
 from ...errors import LkExploreError, TrackNotFound
 from ...filters import Filter
+from ...sound.convert import WEBRTC_RATE
 from ...sound.recording import Recording
 from ..shared.background import in_background
 
@@ -21,20 +23,27 @@ if TYPE_CHECKING:
     from ...publishing.publish import Playback
     from ...room.room import Room
 
-__all__ = ["LabRoom", "as_room"]
+__all__ = ["LabRoom", "as_room", "not_yet"]
 
 _SHORTEST = 0.5
+"""Least seconds that the room must have kept of a voice, or it is recorded now."""
 
 Told = Callable[[str], None]
+"""Takes one line of text for the person."""
 
 
 def as_room(thing: Any) -> Room | None:
-    """Return a room around whatever is one, None for anything else."""
+    """Return the room that something is, ours around one of the SDK's; None for anything else."""
     from ...room.room import Room
 
     if isinstance(thing, rtc.Room):
         return Room(thing)
     return thing if isinstance(thing, Room) else None
+
+
+def not_yet() -> Recording:
+    """Return half a second of silence, which stands for a room's sound until it has come."""
+    return Recording(np.zeros((1, WEBRTC_RATE // 2), np.float32), WEBRTC_RATE)
 
 
 class LabRoom:
@@ -45,9 +54,9 @@ class LabRoom:
     room : Room
         A joined room.
     told : callable
-        Called with one line when something is done.
+        Function called with one line when something is done.
     failed : callable
-        Called with one line when something cannot be done.
+        Function called with one line when something cannot be done.
     """
 
     def __init__(self, room: Room, told: Told, failed: Told) -> None:
@@ -57,7 +66,7 @@ class LabRoom:
         self.playback: Playback | None = None
 
     def people(self) -> list[str]:
-        """Return who can be heard."""
+        """Return the identities of those who can be heard."""
         return [
             identity
             for identity, one in self.room.participants.items()
@@ -65,7 +74,7 @@ class LabRoom:
         ]
 
     def state(self) -> dict[str, Any]:
-        """Return who is there, what is live (its name), and whether something plays."""
+        """Return who is there, the name of what is live, and whether something plays."""
         live = self.live
         name = None if live is None or live.closed else live.name
         return {"people": self.people(), "live": name, "playing": self.playback is not None}
@@ -81,7 +90,7 @@ class LabRoom:
             self._failed(str(error))
 
     async def sound(self, identity: str | None, seconds: float) -> Recording:
-        """Return the last seconds of someone, from memory or else recorded now."""
+        """Return the last seconds of a participant, from memory or else recorded now."""
         who = identity or next(iter(self.people()), None)
         if who is None:
             raise TrackNotFound(
@@ -95,8 +104,8 @@ class LabRoom:
         return await self.room.record(who, seconds)
 
     async def run_live(self, identity: str, filter: Filter) -> None:
-        """Have the filter act on somebody's track, in place of what it acted on before."""
-        # One after the other, or what an impatient person began twice would be ended once.
+        """Run the filter on a participant's track, instead of the track that it ran on before."""
+        # One after the other: what an impatient person began twice must be ended twice.
         async with self._turn:
             await self._end_live()
             if self._ended:

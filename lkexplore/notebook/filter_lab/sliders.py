@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...filters import BoundParameter
+from ...filters import BoundParameter, Filter
 
-__all__ = ["described"]
+__all__ = ["controls_of", "described"]
 
 
 def described(parameters: Mapping[str, BoundParameter]) -> list[dict[str, Any]]:
@@ -16,13 +16,13 @@ def described(parameters: Mapping[str, BoundParameter]) -> list[dict[str, Any]]:
     Parameters
     ----------
     parameters : mapping of str to BoundParameter
-        A filter's, as in :attr:`lkexplore.filters.Filter.parameters`.
+        The parameters of a filter, as in :attr:`lkexplore.filters.Filter.parameters`.
 
     Returns
     -------
     list of dict
-        ``name``, ``unit``, ``low``, ``high``, ``scale``, ``whole``, ``step`` and ``value``, in
-        their order. A log scale moves by ratios; dB are even steps as they are.
+        For each parameter, in their order: ``name``, ``unit``, ``low``, ``high``, ``scale``,
+        ``whole``, ``step`` and ``value``. A log scale moves by ratios; dB move in even steps.
 
     Examples
     --------
@@ -43,3 +43,19 @@ def described(parameters: Mapping[str, BoundParameter]) -> list[dict[str, Any]]:
         }
         for name, one in parameters.items()
     ]
+
+
+def controls_of(filter: Filter, choices: Sequence[str], chosen: str) -> dict[str, Any]:
+    """Return the message that tells the page what to choose from and which sliders to make.
+
+    Parameters
+    ----------
+    filter : Filter
+        The filter to move.
+    choices : sequence of str
+        Names of the filters in the list.
+    chosen : str
+        The one of these names that is chosen.
+    """
+    told = {"is": "controls", "choices": list(choices), "chosen": chosen, "name": repr(filter)}
+    return told | {"sliders": described(filter.parameters)}

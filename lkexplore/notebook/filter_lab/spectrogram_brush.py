@@ -12,18 +12,21 @@ from ...sound.recording import Recording
 __all__ = ["Selection", "selection_of"]
 
 _NARROWEST = 1.02
+"""Least ratio of the upper to the lower frequency of a box."""
+
 _ORDER = 4
+"""Order of the filter that a box makes."""
 
 
 class Selection(NamedTuple):
-    """What a box on a spectrogram takes in.
+    """The times and frequencies in a box on a spectrogram.
 
     Attributes
     ----------
     start, end : float
-        Seconds from the beginning of the recording.
+        Times in seconds from the beginning of the recording.
     low, high : float
-        Hz.
+        Frequencies in Hz.
 
     Notes
     -----
@@ -46,12 +49,12 @@ class Selection(NamedTuple):
         Parameters
         ----------
         inverse : bool
-            Whether to take it out.
+            Whether to take the band out.
 
         Returns
         -------
         Bandpass or Bandstop
-            Of order 4.
+            The filter, of order 4.
         """
         make = filters.bandstop if inverse else filters.bandpass
         return make(self.low, self.high, order=_ORDER)
@@ -62,7 +65,7 @@ class Selection(NamedTuple):
 
     def sound(self, recording: Recording) -> Recording:
         """Return what is in the box: from `start` to `end`, this band alone."""
-        # Filtered first, for a filter that begins in the middle of a sound makes a click.
+        # Filtered before the cut: a filter that begins in the middle of a sound makes a click.
         return (recording | self.band())[self.start : self.end]
 
 
@@ -72,14 +75,14 @@ def selection_of(box: Any, recording: Recording) -> Selection:
     Parameters
     ----------
     box : sequence of 4 float
-        ``start, end`` in seconds and ``low, high`` in Hz, either pair in any order.
+        The box: ``start, end`` in seconds and ``low, high`` in Hz, each pair in any order.
     recording : Recording
-        What it is drawn on.
+        The recording that the box is drawn on.
 
     Raises
     ------
     SoundError
-        If these are no four numbers, or nothing of the box is in the sound.
+        If `box` is not four numbers, or nothing of it is in the sound.
     """
     try:
         times, hz = sorted(map(float, box[:2])), sorted(map(float, box[2:4]))

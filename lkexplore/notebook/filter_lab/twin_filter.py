@@ -1,4 +1,4 @@
-"""A filter beside another one with the same parameters, to be copied while that one is at work."""
+"""A twin of a filter with the same parameters, which can be copied while the other one runs."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ __all__ = ["TwinFilter"]
 
 
 class TwinFilter:
-    """Gives copies of a filter without touching what it remembers of sound.
+    """Gives copies of a filter without touching the sound that it remembers.
 
     Parameters
     ----------
     filter : Filter
-        Which may run live, in another thread, from now on.
+        The filter, which may run live in another thread from now on.
     """
 
     def __init__(self, filter: Filter) -> None:
@@ -23,7 +23,7 @@ class TwinFilter:
     def fresh(self, sample_rate: int) -> Filter:
         """Return a copy with the present parameters, set to a rate in Hz."""
         wanted = {name: one.value for name, one in self._filter.parameters.items()}
-        # Twice, for an edge of a band may have to wait for the other.
+        # Set twice, since one edge of a band may have to wait for the other.
         for _ in range(2):
             for name, one in self._spare.parameters.items():
                 if name in wanted and one.value != wanted[name]:

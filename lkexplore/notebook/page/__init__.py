@@ -10,20 +10,23 @@ from ...errors import MissingBundle
 __all__ = ["client", "module", "style"]
 
 _HERE = Path(__file__).parent
+"""Folder of the modules that all widgets share."""
+
 _CLIENT = _HERE / "built" / "livekit-client.mjs.gz"
+"""File of LiveKit's client for browsers, gzipped."""
 
 
 def module(*names: str) -> str:
     """Return one ES module made of several files, named from the folder of all widgets.
 
-    The page gets a widget's module as text, so that it cannot import others: they are put in
-    front of it. Only the last may export.
+    The page gets a widget's module as text, which cannot import others, so these are put in front
+    of it. Only the last may export.
     """
     return "\n".join((_HERE.parent / name).read_text(encoding="utf-8") for name in names)
 
 
 def style(*names: str) -> str:
-    """Return the style sheets of so many files as one."""
+    """Return the style sheets of several files as one."""
     return "\n".join((_HERE.parent / name).read_text(encoding="utf-8") for name in names)
 
 

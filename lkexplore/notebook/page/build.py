@@ -17,22 +17,34 @@ from pathlib import Path
 from typing import Any
 
 CLIENT = "livekit-client@2.23.0"
-"""Its ES module holds all that it depends on."""
+"""Package and version on npm; its ES module holds all that it depends on."""
 
 MODULE = "package/dist/livekit-client.esm.mjs"
+"""Path of the ES module in the package's archive."""
+
 LICENSE = "package/LICENSE"
+"""Path of the licence in the package's archive."""
+
 BUILT = Path(__file__).parent / "built"
-PACKED, LICENSE_THERE = "livekit-client.mjs.gz", "livekit-client.LICENSE"
+"""Folder that takes the files by default."""
+
+PACKED = "livekit-client.mjs.gz"
+"""Name of the gzipped module in that folder."""
+
+LICENSE_THERE = "livekit-client.LICENSE"
+"""Name of the licence in that folder."""
+
 FETCH_SECONDS = 120
+"""Seconds that fetching the package may take."""
 
 
 def build(folder: Path = BUILT) -> str:
-    """Put the client into a folder; return why that could not be, or nothing.
+    """Put the client into a folder; return why that was not possible, or an empty text.
 
     Parameters
     ----------
     folder : Path
-        Made if it is not there; a client of the same version there is kept.
+        The folder, made if it does not exist; a client of the same version in it is kept.
     """
     stamp = folder / "version"
     kept = stamp.is_file() and (folder / PACKED).is_file() and (folder / LICENSE_THERE).is_file()
@@ -84,7 +96,7 @@ except ImportError:
 else:
 
     class PageHook(BuildHookInterface):  # type: ignore[misc,type-arg,unused-ignore]
-        """Has the client fetched before a wheel is made; without npm the wheel is without."""
+        """Fetches the client before a wheel is made; without npm the wheel lacks it."""
 
         def initialize(self, version: str, build_data: dict[str, Any]) -> None:
             """Fetch it; see hatchling's ``BuildHookInterface``."""

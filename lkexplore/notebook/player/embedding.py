@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Embedded", "embed"]
 
-# Browsers do not play slower sound; it is converted for listening.
 _LOWEST_RATE = 8_000
+"""Lowest sample rate in Hz that browsers play; sound below it is converted for listening."""
+
 _CHUNK = 1 << 13
+"""Samples that are encoded at a time."""
+
 _SHORTEST = 0.1
+"""Twice the seconds that a preview must last at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +34,13 @@ class Embedded:
     Attributes
     ----------
     kind : str
-        ``"flac"`` or ``"ogg"``.
+        Format of the file: ``"flac"`` or ``"ogg"``.
     data : bytes
-        The file.
+        Content of the file.
     seconds : float
-        Its length.
+        Length of the sound in seconds.
     note : str
-        What was done to it, as a caption says it.
+        How the sound was changed, in the words of a caption.
     """
 
     kind: str
@@ -56,13 +60,14 @@ class _Rung:
     bytes_per_second: float
 
 
-# From lossless to the smallest; the rates of the Vorbis rungs were measured on speech in noise.
 _LADDER = (
     _Rung("FLAC", "PCM_16", 48_000, None, 24_000),
     _Rung("OGG", "VORBIS", 48_000, 0.6, 9_000),
     _Rung("OGG", "VORBIS", 24_000, 0.9, 5_000),
     _Rung("OGG", "VORBIS", 16_000, 1.0, 3_200),
 )
+"""Ways of embedding sound, from lossless to the smallest; the bytes per second of Vorbis were
+measured on speech in noise."""
 
 
 def embed(recordings: Sequence[Recording], budget: int) -> list[Embedded]:
@@ -71,15 +76,15 @@ def embed(recordings: Sequence[Recording], budget: int) -> list[Embedded]:
     Parameters
     ----------
     recordings : sequence of Recording
-        None of them without samples. More than two channels are mixed into one.
+        The sounds, each with samples. More than two channels are mixed into one.
     budget : int
-        How many bytes they may have together.
+        Most bytes that they may have together.
 
     Returns
     -------
     list of Embedded
-        As FLAC (16 bits) if that fits, else as Ogg Vorbis, else previews of the beginnings, all
-        of the same length.
+        The sounds as FLAC (16 bits) if that fits, else as Ogg Vorbis, else previews of their
+        beginnings, all of the same length.
 
     Raises
     ------
@@ -88,7 +93,7 @@ def embed(recordings: Sequence[Recording], budget: int) -> list[Embedded]:
     """
     for rung in _LADDER:
         expected = sum(r.duration * min(r.channels, 2) for r in recordings) * rung.bytes_per_second
-        # Twice the budget may still fit, for silence and tones take less than speech.
+        # Twice the budget may still fit, since silence and tones take less than speech.
         if expected > 2 * budget:
             continue
         made = [_render(recording, rung) for recording in recordings]

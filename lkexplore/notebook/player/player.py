@@ -23,14 +23,31 @@ if TYPE_CHECKING:
 __all__ = ["MAX_BYTES", "Heard", "Player", "cut", "describe", "html_of", "waveform_svg"]
 
 MAX_BYTES = 280_000
-"""What a player adds to a notebook unless told otherwise: ten of them stay below 3 MB."""
+"""Most bytes that a player adds to a notebook unless told otherwise: ten stay below 3 MB."""
 
-_MIN_BYTES, _MORE_BYTES = 100_000, 50_000
-_MAX_LANES, _LANES_OF_SEVERAL = 8, 2
+_MIN_BYTES = 100_000
+"""Least bytes that a player of one sound may be limited to."""
+
+_MORE_BYTES = 50_000
+"""Bytes that this limit grows by for each further sound."""
+
+_MAX_LANES = 8
+"""Most channels that are drawn one by one."""
+
+_LANES_OF_SEVERAL = 2
+"""Most channels that are drawn one by one when there are several sounds."""
+
 _LONGEST_NAME = 60
+"""Most characters of a name that are shown."""
+
 _HEIGHT = 64
+"""Height of a waveform in pixels."""
+
 _NORMALISED_DBFS = -1.0
+"""Peak of a normalised sound, in dBFS."""
+
 _WIDGETS = Path(__file__).parent.parent
+"""Folder of all widgets, with their scripts and styles."""
 
 
 class Player:
@@ -39,21 +56,21 @@ class Player:
     Parameters
     ----------
     recording : Recording
-        What to play. More than two channels are mixed into one for listening.
+        The sound to play. More than two channels are mixed into one for listening.
     max_bytes : int
         Upper bound of the HTML, in bytes; at least 100000. Sound is embedded as FLAC (16 bits) if
         that fits, else as Ogg Vorbis, else as a Vorbis preview of the beginning.
     waveform : bool
-        Whether to draw the waveform, on which to click and drag.
+        Whether to draw the waveform, on which one clicks and drags.
     normalise : bool
-        Whether to bring the peak to -1 dBFS; the caption says by how many dB that is louder.
+        Whether to bring the peak to -1 dBFS; the caption tells the gain in dB.
 
     Attributes
     ----------
     html : str
         A fragment that refers to nothing outside itself.
     note : str
-        What was embedded, as the caption says it.
+        What was embedded, in the words of the caption.
 
     Raises
     ------
@@ -111,13 +128,13 @@ class Heard:
     recording : Recording
         The sound.
     caption : str
-        What is said of it, not HTML.
+        Plain text about the sound.
     name : str
-        What to call it among others.
+        Name of the sound among others.
     level_db : float
-        By how many dB it is played louder than it is.
+        Gain in dB with which it is played.
     remark : str
-        What else the note on what was embedded says.
+        Text to add to the note on what was embedded.
     """
 
     recording: Recording
@@ -130,12 +147,12 @@ class Heard:
 def html_of(
     sounds: Sequence[Heard], *, max_bytes: int, waveform: bool = True
 ) -> tuple[str, list[str]]:
-    """Return a player of one sound, or of several between which one switches.
+    """Return a player of one sound, or of several to switch between.
 
     Parameters
     ----------
     sounds : sequence of Heard
-        At least one.
+        The sounds, at least one.
     max_bytes : int
         Upper bound of the HTML, in bytes; at least 100000, more for several sounds.
     waveform : bool
@@ -146,7 +163,7 @@ def html_of(
     html : str
         A fragment that refers to nothing outside itself.
     notes : list of str
-        What was embedded of each sound.
+        For each sound, what was embedded.
 
     Raises
     ------
@@ -189,7 +206,7 @@ def _check_size(max_bytes: int, sounds: int) -> None:
 
 @cache
 def _assets() -> tuple[str, str]:
-    """Return the style and the script, without the indentation that only people need."""
+    """Return the style and the script, without the indentation, which only readers need."""
     style = "".join(
         (_WIDGETS / name).read_text(encoding="utf-8")
         for name in ("page/common.css", "player/player.css")
@@ -246,12 +263,12 @@ def describe(recording: Recording) -> str:
     Parameters
     ----------
     recording : Recording
-        Any recording.
+        The recording to describe.
 
     Returns
     -------
     str
-        Such as ``5.000 s, mono, 48000 Hz, from 'alice', peak -6.0 dBFS``; not HTML.
+        Plain text, such as ``5.000 s, mono, 48000 Hz, from 'alice', peak -6.0 dBFS``.
     """
     words = {1: "mono", 2: "stereo"}
     parts = [
@@ -275,7 +292,7 @@ def describe(recording: Recording) -> str:
 
 
 def cut(name: str) -> str:
-    """Return a name as it is shown: not more than 60 letters of it."""
+    """Return a name as it is shown: at most 60 characters of it."""
     return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
 
 
@@ -287,11 +304,11 @@ def waveform_svg(
     Parameters
     ----------
     recording : Recording
-        What to draw. The vertical scale is full scale, or the peak if that is higher.
+        The recording to draw. The vertical scale is full scale, or the peak if that is higher.
     width, height : int
-        Pixels.
+        Size of the drawing in pixels.
     most_lanes : int
-        So many channels share the height; of more, the extremes are drawn as one.
+        Most channels that share the height; of more channels, the extremes are drawn as one.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""A panel that records: who is here and how loud, record and stop, and what came of it."""
+"""A panel that records: who is here and how loud, record and stop, and the recordings."""
 
 from __future__ import annotations
 
@@ -34,8 +34,13 @@ if TYPE_CHECKING:
 __all__ = ["RecorderPanel"]
 
 LOOKS_A_SECOND = 8
+"""Updates of the levels per second."""
+
 FLOOR_DB = -60.0
+"""Lowest level that is shown, in dBFS."""
+
 PLAYER_BYTES = 250_000
+"""Most bytes of the player of a recording."""
 
 
 class RecorderPanel(WithPicture, ipywidgets.VBox):  # type: ignore[misc]
@@ -44,24 +49,29 @@ class RecorderPanel(WithPicture, ipywidgets.VBox):  # type: ignore[misc]
     Parameters
     ----------
     room : Room
-        Whom to record.
+        The room whose participants are recorded.
 
     Attributes
     ----------
     recordings : list of Recording
-        What was recorded, the newest last.
+        The finished recordings, the newest last.
     session : RecordingSession or None
-        What is being recorded now.
+        The recording under way; None while there is none.
 
     Raises
     ------
     TrackNotFound
-        If `room` is no room.
+        If `room` is not a room.
+
+    See Also
+    --------
+    lkexplore.Room.start_recording : The same without a panel.
+    lkexplore.Scope : Shows what is heard, with waveform and spectrogram.
 
     Notes
     -----
-    Everyone who is ticked is recorded from the same moment on, each track by itself; who comes
-    later is recorded with everyone. Taught in ``notebooks/02_recording.ipynb``.
+    Everyone who is ticked is recorded from the same moment on, each track by itself; those
+    who come later are recorded, too. Taught in ``notebooks/02_recording.ipynb``.
 
     Examples
     --------
@@ -118,7 +128,7 @@ class RecorderPanel(WithPicture, ipywidgets.VBox):  # type: ignore[misc]
 
     def close(self) -> None:
         """Stop listening and recording, and take the panel away; the recordings stay."""
-        # What could not be made is closed, too.
+        # Also called when the panel could not be made.
         if self._running is None:
             super().close()
             return
@@ -162,7 +172,7 @@ class RecorderPanel(WithPicture, ipywidgets.VBox):  # type: ignore[misc]
         kept = [one for key, one in session.recordings.items() if _plain(key) not in self._unticked]
         first = len(self.recordings)
         self.recordings += kept
-        # Players are encoded: the sound of others does not wait for that.
+        # Encoding the players takes time, which the media loop must not wait for.
         made = [await asyncio.to_thread(_Card, one, first + n) for n, one in enumerate(kept)]
         if self._over:
             for card in made:
@@ -191,7 +201,7 @@ class RecorderPanel(WithPicture, ipywidgets.VBox):  # type: ignore[misc]
             there = dict(self._everybody.hearing)
             if set(there) != set(self._rows):
                 self._change_rows(there)
-            # A page that is gone would have a heap of levels to get.
+            # Levels for a page that is gone would pile up.
             if not self._presence.looks:
                 continue
             for sid, level in there.items():
@@ -226,7 +236,7 @@ class _Level:
         self._peak = max(self._peak, int(samples.max()), -int(samples.min()))
 
     def missing(self, seconds: float) -> None:
-        """Take note that there was no track for so long."""
+        """Take note that there was no track for some seconds."""
 
     def taken(self) -> float:
         """Return the peak since the last call, in dBFS."""
@@ -251,7 +261,7 @@ class _Row:
         self.box = ipywidgets.HBox([self.ticked, self._bar, self._number])
 
     def _tick(self, _change: object) -> None:
-        # Remembered, for they may leave and come back before the end.
+        # Remembered, since they may leave and come back before the end.
         (self._unticked.discard if self.ticked.value else self._unticked.add)(self.key)
 
     def show(self, level: float) -> None:
@@ -286,7 +296,7 @@ class _Card(ipywidgets.VBox):  # type: ignore[misc]
 
 
 def _plain(key: Key) -> Key:
-    """Return whose track it is without the number of a name that came again."""
+    """Return the key of a track without the number that marks a repeated name."""
     return key[0], re.sub(r" \(\d+\)$", "", key[1])
 
 

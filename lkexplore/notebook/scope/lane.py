@@ -1,4 +1,4 @@
-"""What a scope shows of one track: envelope, spectrum and level of every 10 ms."""
+"""The data that a scope shows of one track: envelope, spectrum and level of every 10 ms."""
 
 from __future__ import annotations
 
@@ -17,27 +17,45 @@ from ...sound.recording import Recording
 __all__ = ["BINS", "COLUMNS_A_SECOND", "Lane", "News", "bin_edges_hz", "labels"]
 
 COLUMNS_A_SECOND = 100
+"""Columns of the picture per second of sound."""
+
 BINS = 128
-LOWEST_HZ, HIGHEST_HZ = 50.0, 20_000.0
+"""Bins of frequency in a column."""
+
+LOWEST_HZ = 50.0
+"""Lower edge of the lowest bin, in Hz."""
+
+HIGHEST_HZ = 20_000.0
+"""Upper edge of the highest bin, in Hz."""
+
 FLOOR_DB = -100.0
+"""Lowest level that is told apart, in dBFS."""
 
 _HOP = WEBRTC_RATE // COLUMNS_A_SECOND
+"""Samples from one column to the next."""
+
 _WINDOW = 2048
+"""Samples in a window of the spectrum, 43 ms."""
+
 _MOST_COLUMNS = 2 * COLUMNS_A_SECOND
+"""Most columns that are sent at a time; older ones are left out."""
+
 _UNASKED = 100
+"""Most frames that are kept while nobody asks for news."""
 
 
 class News(NamedTuple):
-    """What is new of one track.
+    """The new data of one track.
 
     Attributes
     ----------
     envelope : ndarray of int8, shape (columns, 2)
-        Least and greatest sample, 127 being full scale.
+        Least and greatest sample of each column, 127 being full scale.
     spectrum : ndarray of uint8, shape (columns, BINS)
-        From the lowest frequency up, -100 dBFS being 0 and 0 dBFS 255.
+        Levels from the lowest frequency up, -100 dBFS being 0 and 0 dBFS 255.
     rms_dbfs, peak_dbfs : float
-        Of all of it, not below -100; the RMS of a sine is its peak (AES17).
+        RMS and peak level of all columns in dBFS, not below -100; the RMS level of a sine equals
+        its peak level (AES17).
     """
 
     envelope: NDArray[np.int8]
@@ -57,9 +75,9 @@ class Lane:
     Parameters
     ----------
     view : Track
-        Whose it is.
+        The track that is shown.
     seconds : float
-        How much sound to keep for `last`.
+        Seconds of sound to keep for `last`.
     """
 
     def __init__(self, view: Track, seconds: float) -> None:
@@ -75,7 +93,7 @@ class Lane:
 
     @property
     def label(self) -> str:
-        """What to call it: whose it is, or its name."""
+        """Name to show: the identity of the publisher, or the track's name."""
         return self.view.identity or self.view.name or self.view.sid
 
     def on_frame(self, frame: rtc.AudioFrame) -> None:
@@ -84,7 +102,7 @@ class Lane:
         self._add(np.repeat(raw, 2, axis=1) if raw.shape[1] == 1 else raw.copy())
 
     def missing(self, seconds: float) -> None:
-        """Take note that there was no track for so long: it is shown as silence."""
+        """Take note that there was no track for some seconds, which are shown as silence."""
         self._add(np.zeros((round(seconds * WEBRTC_RATE), 2), np.int16))
 
     def _add(self, samples: NDArray[np.int16]) -> None:
@@ -95,14 +113,14 @@ class Lane:
             self._held -= len(self._recent.popleft())
 
     def news(self) -> News | None:
-        """Return what has come since the last call, None if that is less than a column."""
+        """Return what has come since the last call, None if it is less than a column."""
         samples = np.concatenate([self._rest, *self._new])
         self._new.clear()
         count = min(len(samples) // _HOP, _MOST_COLUMNS)
         if not count:
             self._rest = samples
             return None
-        # More than is shown at once comes only when nobody has asked for long.
+        # There are more columns than that only if nobody has asked for long.
         samples = samples[-(len(samples) % _HOP + count * _HOP) :]
         samples, self._rest = samples[: count * _HOP], samples[count * _HOP :]
         blocks = samples.reshape(count, 2 * _HOP)
@@ -118,7 +136,7 @@ class Lane:
         )
 
     def _spectrum(self, joined: NDArray[np.int16], count: int) -> NDArray[np.uint8]:
-        """Return that of the louder channel, bin by bin: what cancels in a sum is heard, too."""
+        """Return the louder channel's spectrum, bin by bin: in a sum, channels could cancel."""
         power = self._power(joined[:, 0], count)
         if not np.array_equal(joined[:, 0], joined[:, 1]):
             power = np.maximum(power, self._power(joined[:, 1], count))
@@ -148,12 +166,12 @@ class Lane:
 
 
 def labels(lanes: Mapping[str, Lane]) -> dict[str, str]:
-    """Return what to call each of several lanes, no two of them the same.
+    """Return a name to show for each of several lanes, all of them different.
 
     Parameters
     ----------
     lanes : mapping of str to Lane
-        By the sid of the track.
+        The lanes, by the sids of their tracks.
     """
     whose = Counter(lane.label for lane in lanes.values())
     named = {

@@ -35,12 +35,16 @@ if TYPE_CHECKING:
 __all__ = ["Scope"]
 
 FRAMES_A_SECOND = 30
+"""Updates of the picture per second."""
+
 LONGEST = 60.0
+"""Most seconds that the picture may hold."""
+
 STILL_SECONDS = 30.0
-"""After which the picture that a saved notebook holds is drawn anew, when sound has come."""
+"""Seconds after which the picture in the saved notebook is drawn anew, when sound has come."""
 
 MOST_DRAWN = 4
-"""Tracks in that picture."""
+"""Most tracks in the picture in the saved notebook."""
 
 
 class Scope(WithPicture, anywidget.AnyWidget):
@@ -49,16 +53,16 @@ class Scope(WithPicture, anywidget.AnyWidget):
     Parameters
     ----------
     source : Room, rtc.Room, Track or rtc.Track
-        What to show: everybody in a room as they come and go, or one audio track.
+        The room, everybody in which is shown as they come and go, or one audio track.
     identity : str, optional
-        Show this participant of the room only.
+        The only participant of the room to show; by default everybody.
     seconds : float
-        How much the picture holds, 1 to 60 s; the same is kept for `capture`.
+        Seconds of sound in the picture, 1 to 60; the same sound is kept for `capture`.
 
     Attributes
     ----------
     captures : list of Recording
-        What was captured by a click, the newest last.
+        Recordings captured by a click, the newest last.
     paused : bool
         Whether the picture stands still; sound is kept meanwhile.
 
@@ -69,15 +73,20 @@ class Scope(WithPicture, anywidget.AnyWidget):
     SoundError
         If `seconds` is out of its range.
 
+    See Also
+    --------
+    lkexplore.RecorderPanel : Records everyone, with a level meter each.
+    lkexplore.Room.last : What was heard of one participant, without a picture.
+
     Notes
     -----
     When the room is left, or the one track has ended, the picture stays and says so, as the repr
-    does. Of stereo it shows the louder channel, in level and spectrum; captures keep both.
+    does. Of stereo sound it shows the level and spectrum of the louder channel; captures keep both.
 
-    It is drawn from the media thread: a cell that computes does not stop it (for ten minutes: then
-    nobody knows whether there still is a page). Up to 12 tracks are shown. Levels are dBFS of the
-    last thirtieth of a second; peaks are held for 1.5 s. Frequencies go from 50 Hz to 20 kHz, in
-    even steps of pitch (Hann windows of 43 ms).
+    It is drawn from the media thread, so a cell that computes does not stop it (for ten minutes;
+    after that it is unknown whether there is still a page). Up to 12 tracks are shown. Levels are
+    dBFS of the last thirtieth of a second; peaks are held for 1.5 s. Frequencies go from 50 Hz to
+    20 kHz, in even steps of pitch (Hann windows of 43 ms).
     Taught in ``notebooks/03_waveforms_and_spectrograms.ipynb``.
 
     Examples
@@ -117,9 +126,9 @@ class Scope(WithPicture, anywidget.AnyWidget):
         self._running = in_background(self._run())
 
     def capture(self) -> dict[str, Recording]:
-        """Return what the picture shows as sound, by what the picture calls it.
+        """Return the sound that the picture shows, by the names in the picture.
 
-        That is the identity, as ``"alice"``, or ``"alice: music"`` if she has several tracks.
+        A name is the identity, as ``"alice"``, or ``"alice: music"`` if she has several tracks.
         """
         lanes = dict(self._everybody.hearing)
         return {label: lanes[sid].last() for sid, label in labels(lanes).items()}
@@ -133,7 +142,7 @@ class Scope(WithPicture, anywidget.AnyWidget):
 
     @property
     def _end(self) -> str:
-        """Why it shows nothing more; empty while it does."""
+        """The reason why it shows nothing more; empty while it goes on."""
         ended = self._everybody.ended
         if ended is Reason.DISCONNECTED:
             return "the room was left"
@@ -161,19 +170,19 @@ class Scope(WithPicture, anywidget.AnyWidget):
 
     def close(self) -> None:
         """Stop listening and take the picture away."""
-        # What could not be made is closed, too.
+        # Also called when the scope could not be made.
         if self._running is not None:
             self._running.cancel()
             self._use.end()
         super().close()
 
     def _ipython_display_(self, **options: Any) -> None:
-        # The page is not heard before the cell's end, which may be far.
+        # Messages of the page come only after the cell's end, which may be far.
         self._seen = time.monotonic()
         super()._ipython_display_(**options)
 
     def _heard(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
-        """Hear what the page says."""
+        """Take a message of the page."""
         self._seen = time.monotonic()
         lane = self._everybody.hearing.get(str(content.get("capture", "")))
         if lane is not None:
@@ -206,19 +215,19 @@ class Scope(WithPicture, anywidget.AnyWidget):
         while True:
             due = max(due + 1 / FRAMES_A_SECOND, time.monotonic())
             await asyncio.sleep(due - time.monotonic())
-            # A page that is gone would have a heap to get.
+            # Data for a page that is gone would pile up.
             if looks(self._seen):
                 self._send_news()
 
     async def _keep_still(self) -> None:
-        """Have the saved picture show what was heard lately, and what was captured at once."""
+        """Renew the saved picture now and then, and at once after a capture."""
         pause = self.seconds
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._captured.wait(), pause)
             captured = self._captured.is_set()
             self._captured.clear()
-            # A page that is gone would have a heap of pictures to get.
+            # Pictures for a page that is gone would pile up.
             if self._everybody.hearing and (captured or self._still_seen != self._seen):
                 self._still_seen = self._seen
                 await self.renew_still_in_thread()

@@ -10,9 +10,9 @@ __all__ = ["Kernel", "kernel"]
 
 
 class Kernel:
-    """Tells for how long a cell, or what a widget calls, has been running.
+    """Tells for how long a cell, or a callback of a widget, has been running.
 
-    What runs there shares the interpreter with the media thread, so that blocks may come late.
+    It shares the interpreter with the media thread, so that blocks may come late meanwhile.
     """
 
     def __init__(self) -> None:
@@ -20,14 +20,14 @@ class Kernel:
         self._watched: Any = None
 
     def watch(self) -> None:
-        """Begin to look, if this is a notebook; looking already, go on."""
+        """Begin to look, if this is a notebook and it has not begun yet."""
         shell = _shell()
         if shell is None or shell is self._watched:
             return
         self._watched = shell
         shell.events.register("pre_execute", self._begins)
         shell.events.register("post_execute", self._ends)
-        # It is a cell that asks for this.
+        # The call itself comes from a cell.
         self._begins()
 
     def busy_for(self, now: float) -> float:
@@ -36,7 +36,7 @@ class Kernel:
         Parameters
         ----------
         now : float
-            Monotonic time.
+            Monotonic time in seconds.
         """
         began = self._began
         return now - began if began else 0.0

@@ -1,4 +1,4 @@
-"""A part of a panel of ipywidgets: it knows whether somebody looks, and keeps the keys there."""
+"""A part of a panel of ipywidgets that knows whether somebody looks, and keeps the keys there."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .kernel_busy import kernel
 __all__ = ["BUSY_SECONDS", "UNSEEN_SECONDS", "Presence"]
 
 UNSEEN_SECONDS = 5.0
-"""A page tells every second that it looks; when it has not for so long, nobody does."""
+"""Seconds without a message of the page, which sends one every second, after which nobody looks."""
 
 BUSY_SECONDS = 600.0
-"""A busy kernel hears no page: for so long somebody is taken to look."""
+"""Seconds without a message for which somebody is assumed to look while the kernel is busy."""
 
 
 class Presence(anywidget.AnyWidget):
@@ -39,7 +39,7 @@ class Presence(anywidget.AnyWidget):
         return looks(self._seen)
 
     def expect(self) -> None:
-        """Take it that somebody looks from now on, for the page is not heard while a cell runs."""
+        """Assume that somebody looks: messages of the page do not come while a cell runs."""
         self._seen = time.monotonic()
 
     def _heard(self, _widget: Any, _content: dict[str, Any], _buffers: Any) -> None:
@@ -47,12 +47,12 @@ class Presence(anywidget.AnyWidget):
 
 
 def looks(seen: float) -> bool:
-    """Return whether somebody looks still.
+    """Return whether somebody still looks.
 
     Parameters
     ----------
     seen : float
-        When a page last said so, monotonic.
+        Monotonic time in seconds of the latest message of a page.
     """
     now = time.monotonic()
     return now - seen <= UNSEEN_SECONDS + min(kernel.busy_for(now), BUSY_SECONDS)

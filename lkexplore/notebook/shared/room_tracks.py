@@ -28,45 +28,45 @@ END_SECONDS = 2.0
 """Seconds that letting go of the tracks may take."""
 
 QUIET_LOOKS = 20
-"""A track by itself has ended when so many looks have found nothing; a muted one gives silence."""
+"""Looks without a frame after which a track outside a room has ended; a muted one gives silence."""
 
 
 class Hearing(Protocol):
-    """What hears one track."""
+    """Something that hears one track."""
 
     def on_frame(self, frame: rtc.AudioFrame) -> None:
         """Take note of a frame, on the media loop."""
 
     def missing(self, seconds: float) -> None:
-        """Take note that there was no track for so long."""
+        """Take note that there was no track for some seconds."""
 
 
 H = TypeVar("H", bound=Hearing)
 
 
 class RoomTracks(Generic[H]):
-    """Has something hear each audio track that is there.
+    """Gives each audio track that is there something that hears it.
 
-    A person is followed: who reloads the page, or publishes again, within two seconds is heard by
-    the same as before.
+    A person is followed: the same object hears them again if they reload the page, or publish
+    again, within two seconds.
 
     Parameters
     ----------
     source : Room, rtc.Room, Track or rtc.Track
         A room, or one audio track that is subscribed to.
     identity : str or None
-        Only this participant's.
+        The only participant to hear; None for everybody.
     make : callable
-        Makes what hears a track, of our view of it.
+        Function from our view of a track to an object that hears it.
     most : int
-        Tracks that are heard at the same time.
+        Most tracks that are heard at the same time.
 
     Attributes
     ----------
     hearing : dict of str
-        What hears each track, by the track's first sid.
+        The objects that hear the tracks, by the first sid of each track.
     ended : Reason or None
-        Why nothing more is heard, once `follow` has found out.
+        The reason why nothing more is heard, once `follow` has ended.
 
     Raises
     ------
@@ -83,14 +83,14 @@ class RoomTracks(Generic[H]):
         self._followers: dict[str, Follower] = {}
         self.hearing: dict[str, H] = {}
         self.ended: Reason | None = None
-        # One of the SDK's rooms may not have been joined yet.
+        # A room of the SDK may not have been joined yet.
         self._joined = not isinstance(source, rtc.Room)
         self._frames = self._frames_seen = self._quiet_looks = 0
 
     async def follow(self) -> None:
         """Follow until cancelled, the room is left or the one track ends; on the media loop.
 
-        What was heard last stays.
+        The objects in `hearing` stay.
         """
         with Changes(self._room) as changes:
             try:
@@ -115,7 +115,7 @@ class RoomTracks(Generic[H]):
         view = None if self._only is None else self._only[1]
         if view is not None and view.publication is not None and view.rtc is None:
             return Reason.UNPUBLISHED
-        # Of a room that was left, or a track without its publication, only that tells.
+        # For a room that was left, or a track without a publication, only this tells.
         came, self._frames_seen = self._frames != self._frames_seen, self._frames
         self._quiet_looks = 0 if came or not self._frames else self._quiet_looks + 1
         return Reason.SILENT if self._quiet_looks >= QUIET_LOOKS else None
@@ -134,7 +134,7 @@ class RoomTracks(Generic[H]):
             self._tasks[view.sid].add_done_callback(_tell)
 
     async def _follow(self, sid: str, track: rtc.Track | None) -> None:
-        """Have one track heard until it is gone for good; what was heard last stays to the end."""
+        """Have one track heard until it is gone for good; what heard it stays."""
         hearing = self.hearing[sid]
         with self._followers[sid] as follower:
             while track is not None:

@@ -1,4 +1,4 @@
-"""A still picture beside a widget: what is seen of it where no kernel runs.
+"""A still picture beside a widget, which is seen where no kernel runs.
 
 A widget's own output is empty in a notebook that was opened again, and in exported HTML. A second
 output beside it holds a picture; the page hides it as soon as the kernel has answered the widget.
@@ -23,12 +23,13 @@ __all__ = ["WithPicture", "close_earlier", "image_of"]
 _log = logging.getLogger("lkexplore")
 
 DOTS_PER_INCH = 80
+"""Dots per inch of the picture."""
 
-# JupyterLab's words in the place of a widget that is not there any more.
 _NO_COMPLAINT = (
     ".jp-OutputArea-child:has(+ .jp-OutputArea-child .lkx-still):not(:has(.lkx, .lkx-panel)) "
     "{display: none}"
 )
+"""Style that hides JupyterLab's message in the place of a widget that does not exist any more."""
 
 _made: dict[str, tuple[Any, weakref.WeakSet[Any]]] = {}
 
@@ -36,7 +37,7 @@ _made: dict[str, tuple[Any, weakref.WeakSet[Any]]] = {}
 class WithPicture:
     """Gives a widget a still picture; mixed in before ``anywidget.AnyWidget``.
 
-    A subclass has `picture`. Its page's part hides elements of the class
+    A subclass has `picture`. Its script in the page hides elements of the class
     ``lkx-still-<model id>`` once the kernel has answered; something in it is of the class ``lkx``
     or ``lkx-panel``.
     """
@@ -72,32 +73,32 @@ class WithPicture:
         try:
             await asyncio.to_thread(self.renew_still)
         except Exception:
-            # The widget goes on without it, whatever the plot did not like.
+            # The widget goes on without the picture, whatever the error.
             _log.exception("the picture for the saved notebook could not be drawn")
 
     def _ipython_display_(self, **_options: Any) -> None:
         shown: Any = import_module("IPython.display")
         bundle: Any = self._repr_mimebundle_()  # type: ignore[attr-defined]
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        # What a notebook that is not trusted shows above the picture.
+        # A notebook that is not trusted shows this above the picture.
         data = {**data, "text/plain": f"{type(self).__name__}: run the cell to use it"}
         shown.publish_display_data(data, metadata)
-        # Shown twice, both pictures are the same one.
+        # When the widget is shown twice, both pictures are the same one.
         known = True if self._still is None else self._still.display_id
         self._still = shown.display(shown.HTML(self.still()), display_id=known)
 
 
 def image_of(svg: str, words: str, height: int) -> str:
-    """Return a drawing as an image, which a notebook shows that is not trusted, too.
+    """Return a drawing as an image, which a notebook that is not trusted shows, too.
 
     Parameters
     ----------
     svg : str
         An ``<svg>`` element.
     words : str
-        What is to be seen, as plain text.
+        Description of the drawing, as plain text.
     height : int
-        In pixels.
+        Height in pixels.
 
     Returns
     -------
@@ -118,7 +119,7 @@ def close_earlier(widget: Any) -> None:
     Parameters
     ----------
     widget : ipywidgets.Widget
-        Which has just been made; outside of a notebook nothing happens.
+        The widget, which has just been made; outside of a notebook nothing happens.
     """
     from IPython.core.getipython import get_ipython
 
@@ -133,6 +134,6 @@ def close_earlier(widget: Any) -> None:
         for other in list(widgets):
             other.close()
         widgets = weakref.WeakSet()
-    # Those that are open are held by ipywidgets; those that are closed, by nobody.
+    # Open widgets are kept alive by ipywidgets, closed ones by nobody.
     widgets.add(widget)
     _made[cell] = run, widgets

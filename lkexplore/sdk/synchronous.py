@@ -1,0 +1,116 @@
+"""Waiting for coroutines from plain synchronous code, which cannot ``await``."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Iterator
+from types import FrameType
+from typing import Any, TypeVar
+
+from ..errors import LkExploreError
+from .media_loop import is_media_loop
+
+__all__ = ["run"]
+
+T = TypeVar("T")
+
+
+def run(awaitable: Awaitable[T]) -> T:
+    """Wait for `awaitable` from plain synchronous code and return its result.
+
+    In a script it starts an event loop for this one call. Inside a running loop (a function called
+    from a notebook cell, a widget's callback) it runs that loop further until the result is
+    there, with nest-asyncio.
+
+    Pressing Ctrl-C, or interrupting the kernel, cancels the awaitable: a recording returns what
+    was captured up to then, anything else raises `KeyboardInterrupt`.
+
+    Parameters
+    ----------
+    awaitable : awaitable
+        The coroutine or other awaitable, such as ``lk.connect("lesson-1")`` or
+        ``room.record("alice", 5)``.
+
+    Returns
+    -------
+    object
+        The value that the awaitable returns.
+
+    Raises
+    ------
+    LkExploreError
+        On the media loop itself, or on a running loop that cannot be nested (uvloop).
+
+    See Also
+    --------
+    lkexplore.connect : Gives a room when it is awaited.
+    lkexplore.Room.record : A coroutine that returns early when it is interrupted.
+
+    Examples
+    --------
+    >>> room = lk.run(lk.connect("lesson-1"))          # doctest: +SKIP
+    >>> voice = lk.run(room.record("alice", 5))        # doctest: +SKIP
+    """
+    try:
+        running = asyncio.get_running_loop()
+    except RuntimeError:
+        with asyncio.Runner() as runner:
+            return runner.run(_awaited(awaitable))
+    if is_media_loop(running):
+        if asyncio.iscoroutine(awaitable):
+            awaitable.close()
+        raise LkExploreError("run() would stop the media loop: use await here")
+    return _run_nested(running, awaitable)
+
+
+async def _awaited(awaitable: Awaitable[T]) -> T:
+    return await awaitable
+
+
+def _run_nested(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[T]) -> T:
+    if sys.version_info >= (3, 13):
+        import nest_asyncio2 as nest
+    else:
+        import nest_asyncio as nest
+    try:
+        nest.apply(loop)
+    except ValueError:
+        raise LkExploreError(
+            f"run() cannot nest inside a running {type(loop).__module__} loop: use await instead"
+        ) from None
+    task = loop.create_task(_awaited(awaitable))
+    with _cancel_on_interrupt(loop, task) as interrupts:
+        try:
+            return loop.run_until_complete(task)
+        except asyncio.CancelledError:
+            if interrupts:
+                raise KeyboardInterrupt from None
+            raise
+
+
+@contextlib.contextmanager
+def _cancel_on_interrupt(
+    loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]
+) -> Iterator[list[int]]:
+    """Turn the first interrupt into a cancellation of `task`; the second one raises."""
+    interrupts: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupts
+        return
+
+    def on_interrupt(number: int, _frame: FrameType | None) -> None:
+        interrupts.append(number)
+        if len(interrupts) > 1 or task.done():
+            raise KeyboardInterrupt
+        task.cancel()
+        loop.call_soon_threadsafe(lambda: None)  # wakes a loop that waits in select()
+
+    before = signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        yield interrupts
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler if before is None else before)
