@@ -16,6 +16,7 @@ from typing import Final, Self
 from livekit import rtc
 
 from ..errors import LkExploreError, RoomClosed, TokenError
+from ..sdk.encryption import is_readable
 from ..sdk.find_track import Changes, everyone, find_track
 from ..sdk.participants import Kind, Track, track_view
 from ..sound.reasons import Reason
@@ -32,13 +33,26 @@ ALIKE_AFTER = 1.0
 """Seconds after which another track of the same name or source is taken for the one that is gone;
 until then, one of the same name and source may still come."""
 
-ALWAYS: Final[Mapping[Reason, float]] = {Reason.UNPUBLISHED: math.inf, Reason.LEFT: math.inf}
+ALWAYS: Final[Mapping[Reason, float]] = {
+    Reason.UNPUBLISHED: math.inf,
+    Reason.LEFT: math.inf,
+    Reason.ENCRYPTED: math.inf,
+}
 """Seconds to wait for a track that is gone, by the reason: as long as more is wanted."""
 
-WHILE_THEY_ARE_HERE: Final[Mapping[Reason, float]] = {Reason.UNPUBLISHED: math.inf}
+WHILE_THEY_ARE_HERE: Final[Mapping[Reason, float]] = {
+    Reason.UNPUBLISHED: math.inf,
+    Reason.ENCRYPTED: math.inf,
+}
 """The same, but for a person who has left, only `GRACE`."""
 
-_PASSING = (Reason.RECONNECTING, Reason.UNPUBLISHED, Reason.LEFT, Reason.NOT_THERE_YET)
+_PASSING = (
+    Reason.RECONNECTING,
+    Reason.UNPUBLISHED,
+    Reason.LEFT,
+    Reason.NOT_THERE_YET,
+    Reason.ENCRYPTED,
+)
 """Reasons after which a track may be there again."""
 
 
@@ -135,13 +149,13 @@ class Follower:
             return Reason.DISCONNECTED
         owner = self._owner(room)
         published = owner is not None and publication.sid in owner.track_publications
-        if published and publication.track is self._track:
+        if owner is not None and published and publication.track is self._track:
             if owner is not room.local_participant and not _may_subscribe(room):
                 return Reason.FORBIDDEN
             if not self.reconnecting:
                 self._reconnections = self._changes.reconnections
             self._note_others(owner)
-            return None
+            return None if is_readable(room, owner, publication) else Reason.ENCRYPTED
         # A quick reconnection may be over before anyone looks.
         if self._changes.reconnections != self._reconnections or self.reconnecting:
             return Reason.RECONNECTING
@@ -217,7 +231,12 @@ class Follower:
     def _absence(self, room: rtc.Room) -> Reason:
         if not self.view.sid:
             return Reason.NOT_THERE_YET
-        return Reason.UNPUBLISHED if self._owner(room) is not None else Reason.LEFT
+        owner, publication = self._owner(room), self.view.publication
+        if owner is None:
+            return Reason.LEFT
+        if publication is not None and publication.sid in owner.track_publications:
+            return Reason.UNPUBLISHED if is_readable(room, owner, publication) else Reason.ENCRYPTED
+        return Reason.UNPUBLISHED
 
     def _owner(self, room: rtc.Room) -> rtc.Participant | None:
         return next((p for p in everyone(room) if p.identity == self.view.identity), None)
@@ -242,6 +261,7 @@ class Follower:
         """Return the publication to go on with, if there is one yet."""
         owner = self._owner(room)
         there = [] if owner is None else list(owner.track_publications.values())
+        there = [each for each in there if owner and is_readable(room, owner, each)]
         found = [(each, track_view(each, self.view.identity)) for each in there]
         new = [(one, view) for one, view in found if one.sid not in self._beside]
         for one, view in new:

@@ -13,7 +13,7 @@ import statistics
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from livekit import rtc
@@ -21,6 +21,7 @@ from livekit.rtc._proto.stats_pb2 import RtcStats
 
 from ..sdk.participants import kind_of
 from ..sound.convert import WEBRTC_RATE
+from ..sound.reasons import Reason
 
 __all__ = ["PACKET", "RESOLUTION", "STALLED", "Look", "OnLook", "TrackStatistics", "watch"]
 
@@ -86,6 +87,8 @@ class Look:
         arrived; infinite when none has.
     decoded : int
         Pictures that were decoded so far.
+    missing : Reason
+        The reason to give where no packet came that could be decoded.
     """
 
     start: float
@@ -96,6 +99,7 @@ class Look:
     last_packet: float
     first_packet: float
     decoded: int = 0
+    missing: Reason = Reason.NOTHING_ARRIVED
 
 
 OnLook: TypeAlias = Callable[[Look], None]
@@ -131,11 +135,15 @@ class TrackStatistics:
         The latest look.
     listeners : tuple of callable
         Functions that are called with each look.
+    encrypted : bool
+        Whether the track is end-to-end encrypted: then packets of which no sound comes count as
+        missing, for our key does not fit them. The SDK does not tell of that.
     """
 
     def __init__(self, track: rtc.Track) -> None:
         self.latest: Look | None = None
         self.listeners: tuple[OnLook, ...] = ()
+        self.encrypted = False
         self._of_all = 0.0
         self._added = RENDERING if kind_of(track) == "video" else ENCODING
         self._recent: deque[Look] = deque(maxlen=RECENT)
@@ -178,7 +186,10 @@ class TrackStatistics:
                 if before is None:
                     self._of_all = _delay(_Counters(*[0] * 9), now, self._added) or 0.0
                 else:
-                    self.latest = _compare(before, now, self.latest, self._added)
+                    look = _compare(before, now, self.latest, self._added)
+                    if self.encrypted and kind_of(self._track) == "audio":
+                        look = _of_decrypted(look, before, now, self.latest)
+                    self.latest = look
                     self._recent.append(self.latest)
                     for on_look in self.listeners:
                         on_look(self.latest)
@@ -275,4 +286,16 @@ def _compare(before: _Counters, now: _Counters, latest: Look | None, added: floa
         last_packet=now.last_packet,
         first_packet=max(first, before.time) if packets else first,
         decoded=now.decoded,
+    )
+
+
+def _of_decrypted(look: Look, before: _Counters, now: _Counters, latest: Look | None) -> Look:
+    """Return a look that counts only packets of which sound came out."""
+    if now.emitted > before.emitted or now.packets == before.packets:
+        return look
+    return replace(
+        look,
+        last_packet=latest.last_packet if latest is not None else before.time,
+        first_packet=math.inf,
+        missing=Reason.ENCRYPTED,
     )

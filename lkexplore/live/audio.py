@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from ..capture.audio.stream import FRAME_MS, SharedStream, listen
 from ..capture.following import ALWAYS, Follower, describe
+from ..errors import FilterError
 from ..filters import Filter, as_filter
 from ..filters.engine.fade import fade_in
 from ..filters.engine.swap import Swap
 from ..publishing.outgoing_audio import OutgoingAudio, open_outgoing_audio
+from ..sdk.encryption import check_readable
 from ..sdk.find_track import find_track
 from ..sdk.joined_room import JoinedRoom
 from ..sdk.media_loop import MediaUse, media_loop, on_media_loop
@@ -25,7 +27,7 @@ from ..sdk.participants import Source
 from ..sound.convert import INT16_STEP, WEBRTC_RATE
 from ..sound.reasons import Reason
 from .guard import Guard
-from .state import State, tell_end, words_of
+from .state import State, refuse_unknown, tell_end, words_of
 from .stats import LiveStats
 
 __all__ = ["Live", "live"]
@@ -78,6 +80,7 @@ async def live(
     """Send a live track through a filter and publish what comes out; see `Room.live`."""
     chosen = Swap(as_filter(filter), patient=True)
     track, view = await find_track(room.rtc, source, "audio", timeout)
+    check_readable(room.rtc, view)
     features = view.publication.audio_features if view.publication else ()
     # The codec tells only about browsers; for all others the channels are compared, see Live.
     channels = 2 if int(AudioTrackFeature.TF_STEREO) in map(int, features) else 1
@@ -167,6 +170,27 @@ class Live:
     @bypass.setter
     def bypass(self, value: bool) -> None:
         self._guard.bypass = bool(value)
+
+    @property
+    def loudest_gain_db(self) -> float:
+        """Decibels by which it may be louder than what comes in, near full scale; 20 at first.
+
+        Output that is louder is passed by, as that of a filter which fails. Infinity allows any.
+        """
+        return self._guard.ears.loudest_gain_db
+
+    @loudest_gain_db.setter
+    def loudest_gain_db(self, value: float) -> None:
+        if not isinstance(value, int | float) or not value > 0:
+            raise FilterError(
+                f"loudest_gain_db={value!r} cannot be: give decibels above 0, or math.inf for any"
+            )
+        self._guard.ears.loudest_gain_db = float(value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name[0] != "_":
+            refuse_unknown(self, name, ("publication", "name", "channels"))
+        super().__setattr__(name, value)
 
     @property
     def error(self) -> str:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..filters import Filter, as_filter
 from ..filters.engine.fade import FADE_SECONDS, fade_in
 from ..filters.engine.swap import Swap
+from .ears import Ears
 
 __all__ = ["Guard"]
 
@@ -72,6 +73,8 @@ class Guard:
         Whether it is switched off.
     error : str
         The reason why it is bypassed, with the traceback; empty while it is not.
+    ears : Ears
+        What keeps the output from being too loud.
     blocks, bypassed : int
         Numbers of blocks that came, and of those that bypassed the filter.
     """
@@ -91,6 +94,7 @@ class Guard:
         self._apart = np.zeros((channels, 1), np.float32)
         self._held = np.zeros((channels, 0), np.float32)
         self._spent = _Spent()
+        self.ears = Ears(sample_rate)
 
     @property
     def filter(self) -> Filter:
@@ -137,6 +141,7 @@ class Guard:
     def process(self, block: Samples) -> Samples:
         """Return the next block, filtered if possible."""
         self.blocks += 1
+        self.ears.hear(block)
         dry = self._delayed(block)
         wet = None if self.error else self._filtered(block)
         if wet is None or self.bypass:
@@ -145,7 +150,7 @@ class Guard:
             # From now on it stays in two channels; mono sound is in both.
             self._out_channels = len(wet)
         dry = _wide(dry, self._out_channels)
-        out = _wide(self._mixed(dry, wet), self._out_channels)
+        out = _wide(self.ears.limited(self._mixed(dry, wet)), self._out_channels)
         self._apart = out[:, -1:] - dry[:, -1:]
         return out
 
@@ -166,6 +171,12 @@ class Guard:
             return None
         if not _is_finite(out):
             self._fails("it put out NaN or infinity")
+            return None
+        if excess := self.ears.excess_db(out):
+            self._fails(
+                f"it put out sound that is {excess:.0f} dB louder than what came in, near full "
+                f"scale; {self.ears.loudest_gain_db:g} dB may be (live.loudest_gain_db)"
+            )
             return None
         return out
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Protocol
 
+from ..errors import FilterError
 from ..sound.reasons import Reason
 
-__all__ = ["State", "tell_end", "words_of"]
+__all__ = ["State", "refuse_unknown", "tell_end", "words_of"]
 
 _log = logging.getLogger("lkexplore")
 
@@ -62,3 +65,30 @@ def words_of(live: Living) -> str:
 def tell_end(name: str, why: str) -> None:
     """Warn, once, of an end that nobody asked for."""
     _log.warning("the live filter %r has ended: %s", name, why)
+
+
+def refuse_unknown(live: object, name: str, own: Sequence[str]) -> None:
+    """Refuse an attribute that a live filter does not have: a misspelt one would do nothing.
+
+    Parameters
+    ----------
+    live : Live or LiveVideo
+        The live filter.
+    name : str
+        The attribute that is to be set.
+    own : sequence of str
+        The attributes that it sets itself.
+
+    Raises
+    ------
+    FilterError
+        If there is no such attribute; the message names the nearest.
+    """
+    if name in own or hasattr(type(live), name):
+        return
+    known = sorted(one for one in dir(type(live)) if not one.startswith("_"))
+    close = difflib.get_close_matches(name, known, n=1)
+    raise FilterError(
+        f"{type(live).__name__} has no {name!r}: "
+        + (f"did you mean {close[0]!r}?" if close else "a filter's parameters are in live.filter")
+    )

@@ -17,13 +17,14 @@ from ..capture.video.picture import Picture, yuv_of
 from ..capture.video.receiver import VideoReceiver
 from ..errors import LkExploreError, TrackNotFound
 from ..publishing.outgoing_video import OutgoingVideo, open_outgoing_video
+from ..sdk.encryption import check_readable
 from ..sdk.find_track import find_track
 from ..sdk.joined_room import JoinedRoom
 from ..sdk.media_loop import on_media_loop
 from ..sdk.participants import Source, Track
 from ..sound.reasons import Reason
 from .picture_worker import PictureFilter, PictureWorker
-from .state import State, tell_end, words_of
+from .state import State, refuse_unknown, tell_end, words_of
 from .stats import LiveStats
 
 __all__ = ["LiveVideo", "live_video"]
@@ -66,6 +67,7 @@ async def live_video(
     if not (0 <= timeout < math.inf):
         raise LkExploreError(f"timeout must be 0 or more seconds, not {timeout!r}")
     track, view = await find_track(room.rtc, source, "video", timeout)
+    check_readable(room.rtc, view)
     watch = _Newest(room.rtc, view, track, timeout)
     try:
         first = await watch.next(timeout + 1.0)
@@ -148,6 +150,11 @@ class LiveVideo:
         self._times: deque[float] = deque(maxlen=KEPT_TIMES)
         self._held: deque[float] = deque(maxlen=AVERAGED_PICTURES)
         self._task: asyncio.Task[None] | None = None
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name[0] != "_":
+            refuse_unknown(self, name, ("publication", "name"))
+        super().__setattr__(name, value)
 
     @property
     def filter(self) -> PictureFilter:

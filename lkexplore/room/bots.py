@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import RoomClosed
 from ..publishing.publish import Playable, Playback, publish
+from ..sdk.encryption import E2eeKey, HiddenKey
 from ..sdk.media_loop import on_media_loop
 from .connect import connect
 from .credentials import hidden
@@ -48,6 +49,7 @@ async def play(
     token: str | None = None,
     api_key: str | None = None,
     api_secret: str | None = None,
+    e2ee_key: E2eeKey | None = None,
     timeout: float = 10.0,
 ) -> Bot:
     """Send a participant into a room who plays a sound there.
@@ -69,6 +71,8 @@ async def play(
         Whether to announce the track as a microphone; see `publish`.
     url, token, api_key, api_secret : str, optional
         The server and our rights there, as in `connect`. A token must be one for `identity`.
+    e2ee_key : str or bytes, or dict of identity to str or bytes, optional
+        The key of an end-to-end encrypted room, as in `connect`.
     timeout : float
         Most seconds to wait for joining, and again for publishing.
 
@@ -99,6 +103,7 @@ async def play(
     >>> await alice.close()                                            # doctest: +SKIP
     """
     token, api_secret = hidden(token), hidden(api_secret)
+    e2ee_key = None if e2ee_key is None else HiddenKey(e2ee_key)
     where = room.name if isinstance(room, Room) else room
     joined = await connect(
         where,
@@ -108,6 +113,7 @@ async def play(
         api_key=api_key,
         api_secret=api_secret,
         memory=0.0,
+        e2ee_key=e2ee_key,
         timeout=timeout,
     )
     try:

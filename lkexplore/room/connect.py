@@ -12,12 +12,17 @@ from livekit import rtc
 
 from ..capture.audio.last_minute import checked_memory
 from ..errors import ConnectError, TokenError, WaitTimeout
+from ..sdk.encryption import E2eeKey, HiddenKey, watch_encryption
 from ..sdk.media_loop import MediaUse, finish_within, on_media_loop
+from ..sdk.proxy import lead_sdk_past_proxy, proxy_for
 from .credentials import Credentials, Secret, hidden, resolve, scrub, tame_sdk_log
 from .embedded_server import shared_server
 from .room import Room
 
 __all__ = ["Connecting", "connect"]
+
+LONGEST_NAME = 256
+"""Bytes that the name of a room may have on LiveKit's servers."""
 
 _REFUSED = re.compile(r"\b40[13]\b|unauthori[sz]ed|forbidden", re.IGNORECASE)
 """Words in the SDK's error that mean that the server refused the token."""
@@ -41,6 +46,7 @@ def connect(
     api_key: str | None = None,
     api_secret: str | None = None,
     memory: float = 60.0,
+    e2ee_key: E2eeKey | None = None,
     timeout: float = 10.0,
 ) -> Connecting:
     """Join a room, as ``room = await connect(...)`` or ``async with connect(...) as room``.
@@ -65,6 +71,10 @@ def connect(
         The key and the secret to sign a token with, instead of `token`.
     memory : float
         Seconds of each audio track that ``room.last`` can give, 0 to 3600; 0 keeps nothing.
+    e2ee_key : str or bytes, or dict of identity to str or bytes, optional
+        The key of an end-to-end encrypted room: one that all share, or each participant's own.
+        What we publish is encrypted with it, and what others publish is decrypted. Without it, a
+        track that is encrypted counts as missing (reason ``"encrypted"``).
     timeout : float
         Seconds after which joining counts as failed.
 
@@ -81,6 +91,8 @@ def connect(
         The server refused the token, or the token is for another room or identity.
     WaitTimeout
         The server did not let us in within `timeout`.
+    EncryptionError
+        `e2ee_key` is no key.
     ServerError
         The embedded server could not be started.
 
@@ -102,10 +114,17 @@ def connect(
     """
     # Tracebacks may show local variables, and notebooks keep tracebacks.
     token, api_secret = hidden(token), hidden(api_secret)
+    key = e2ee_key = None if e2ee_key is None else HiddenKey(e2ee_key)
     if not isinstance(room, str) or not room.strip():
         raise ConnectError(f"room must be a name such as 'lesson-1', not {room!r}")
+    if len(room.encode()) > LONGEST_NAME:
+        raise ConnectError(
+            f"a room's name may have {LONGEST_NAME} bytes, not {len(room.encode())}: shorten it"
+        )
+    if identity is not None and (not isinstance(identity, str) or not identity.strip()):
+        raise ConnectError(f"identity must be a name such as 'alice', not {identity!r}")
     credentials = resolve(url=url, token=token, api_key=api_key, api_secret=api_secret)
-    return Connecting(room, identity, credentials, checked_memory(memory), timeout)
+    return Connecting(room, identity, credentials, checked_memory(memory), timeout, key)
 
 
 class Connecting(Coroutine[Any, Any, Room]):
@@ -118,7 +137,9 @@ class Connecting(Coroutine[Any, Any, Room]):
         credentials: Credentials | None,
         memory: float,
         timeout: float,
+        key: HiddenKey | None = None,
     ) -> None:
+        self._key = key
         self._name, self._identity, self._memory = room, identity, memory
         self._credentials, self._timeout = credentials, timeout
         self._joining: Coroutine[Any, Any, Room] | None = None
@@ -132,7 +153,7 @@ class Connecting(Coroutine[Any, Any, Room]):
     async def _join(self) -> Room:
         credentials = self._credentials or await _embedded()
         token, identity = credentials.token_for(self._name, self._identity)
-        room = await _join(credentials.url, self._name, identity, token, self._timeout)
+        room = await _join(credentials.url, self._name, identity, token, self._timeout, self._key)
         return Room(room, memory=self._memory, _use=MediaUse(), _credentials=credentials)
 
     def __await__(self) -> Generator[Any, Any, Room]:
@@ -179,29 +200,45 @@ async def _embedded() -> Credentials:
 
 
 @on_media_loop
-async def _join(url: str, name: str, identity: str, token: Secret, timeout: float) -> rtc.Room:
+async def _join(
+    url: str,
+    name: str,
+    identity: str,
+    token: Secret,
+    timeout: float,
+    key: HiddenKey | None = None,
+) -> rtc.Room:
     tame_sdk_log()
+    lead_sdk_past_proxy(url)
     room = rtc.Room()
+    watch_encryption(room)
 
     async def leave(_problem: str | None) -> None:
         await room.disconnect()
 
     try:
-        problem = await finish_within(_sdk_connect(room, url, token), timeout, leave)
+        problem = await finish_within(_sdk_connect(room, url, token, key), timeout, leave)
     except TimeoutError:
+        proxy = proxy_for(url)
+        through = f" through the proxy that {proxy.variable} names" if proxy else ""
         raise WaitTimeout(
-            f"{url} did not let {identity!r} into room {name!r} within {timeout:g} s: check the "
-            "address and the network, or wait longer with timeout="
+            f"{url} did not let {identity!r} into room {name!r} within {timeout:g} s{through}: "
+            "check the address and the network, or wait longer with timeout="
         ) from None
     if problem is not None:
         raise _explain(problem, url, name)
+    if key is not None:
+        key.tell(room)
     return room
 
 
-async def _sdk_connect(room: rtc.Room, url: str, token: Secret) -> str | None:
+async def _sdk_connect(
+    room: rtc.Room, url: str, token: Secret, key: HiddenKey | None
+) -> str | None:
     """Connect, or return the SDK's message: its exception would bring frames that hold tokens."""
     try:
-        await room.connect(url, token)
+        options = rtc.RoomOptions(encryption=None if key is None else key.options())
+        await room.connect(url, token, options)
     except rtc.ConnectError as error:
         return scrub(error.message)
     return None
@@ -209,8 +246,15 @@ async def _sdk_connect(room: rtc.Room, url: str, token: Secret) -> str | None:
 
 def _explain(problem: str, url: str, room: str) -> ConnectError:
     """Turn the SDK's chain of causes into one line."""
-    found = _REASON.search(problem)
-    reason = " ".join((found.group(1) if found else problem).split())[:200].rstrip(" .")
+    proxy = proxy_for(url)
+    in_the_way = "proxy" in problem.lower() or not _REFUSED.search(problem)
+    if proxy is not None and in_the_way:
+        return ConnectError(
+            f"cannot reach a LiveKit server at {url} through the proxy {proxy.address}, which "
+            f"{proxy.variable} names ({_reason(problem)}): to reach the server directly, add its "
+            "host to NO_PROXY"
+        )
+    reason = _reason(problem)
     if _REFUSED.search(problem):
         return TokenError(
             f"{url} refused to let us into room {room!r}: {reason}; check the API key and secret, "
@@ -226,3 +270,8 @@ def _explain(problem: str, url: str, room: str) -> ConnectError:
             "must be reachable, and some network interface besides loopback must be up"
         )
     return ConnectError(f"cannot reach a LiveKit server at {url} ({reason}): is it running?")
+
+
+def _reason(problem: str) -> str:
+    found = _REASON.search(problem)
+    return " ".join((found.group(1) if found else problem).split())[:200].rstrip(" .")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from livekit import rtc
 
 from ..capture.audio.last_minute import Memory
+from ..sdk.encryption import E2eeKey, HiddenKey
 from ..sdk.find_track import everyone, find_track
 from ..sdk.media_loop import MediaUse, close_at_exit, on_loop, on_media_loop
 from ..sdk.participants import Kind, Participant, Source, Track, participant_view
@@ -340,6 +341,30 @@ class Room(RoomCaptures, RoomFrames, RoomVideo):
             timeout=timeout,
             credentials=self._credentials,
         )
+
+    @on_media_loop
+    async def set_e2ee_key(self, key: E2eeKey) -> None:
+        """Change the key of an end-to-end encrypted room, as when it is rotated.
+
+        Parameters
+        ----------
+        key : str or bytes, or dict of identity to str or bytes
+            The new key that all share, or each participant's own.
+
+        Raises
+        ------
+        EncryptionError
+            `key` is no key, or the room was joined without ``e2ee_key=``.
+
+        See Also
+        --------
+        lkexplore.connect : Joins an encrypted room.
+
+        Examples
+        --------
+        >>> await room.set_e2ee_key("the second key")        # doctest: +SKIP
+        """
+        HiddenKey(key).tell(self.rtc)
 
     @on_media_loop
     async def close(self) -> None:

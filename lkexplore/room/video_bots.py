@@ -17,6 +17,7 @@ from ..capture.video.picture import Image
 from ..errors import LkExploreError
 from ..publishing.outgoing_video import OutgoingVideo, as_frame, as_picture, open_outgoing_video
 from ..publishing.publish import Playable, Playback, publish
+from ..sdk.encryption import E2eeKey, HiddenKey
 from ..sdk.media_loop import MediaUse, on_media_loop
 from .connect import connect
 from .credentials import hidden
@@ -83,6 +84,7 @@ async def play_video(
     token: str | None = None,
     api_key: str | None = None,
     api_secret: str | None = None,
+    e2ee_key: E2eeKey | None = None,
     timeout: float = 10.0,
 ) -> VideoBot:
     """Send a participant into a room who shows pictures there, over and over.
@@ -110,6 +112,8 @@ async def play_video(
         Whether to send the pictures in several sizes at once.
     url, token, api_key, api_secret : str, optional
         The server and our rights there, as in `connect`. A token must be one for `identity`.
+    e2ee_key : str or bytes, or dict of identity to str or bytes, optional
+        The key of an end-to-end encrypted room, as in `connect`.
     timeout : float
         Most seconds to wait for joining, and again for publishing.
 
@@ -148,6 +152,7 @@ async def play_video(
     frames = _frames(pictures)
     first = as_picture(next(frames))
     token, api_secret = hidden(token), hidden(api_secret)
+    e2ee_key = None if e2ee_key is None else HiddenKey(e2ee_key)
     joined = await connect(
         room.name if isinstance(room, Room) else room,
         identity=identity,
@@ -156,6 +161,7 @@ async def play_video(
         api_key=api_key,
         api_secret=api_secret,
         memory=0.0,
+        e2ee_key=e2ee_key,
         timeout=timeout,
     )
     bot = VideoBot(joined, itertools.chain([first], frames), fps, sound)

@@ -13,14 +13,29 @@ from typing import TypeAlias
 from livekit import rtc
 
 from ..errors import EncryptionError
+from .participants import Track
 
-__all__ = ["E2eeKey", "encryption_options", "is_readable", "set_keys", "watch_encryption"]
+__all__ = [
+    "E2eeKey",
+    "HiddenKey",
+    "check_readable",
+    "is_encrypted",
+    "is_readable",
+    "watch_encryption",
+]
 
-E2eeKey: TypeAlias = str | bytes | Mapping[str, str | bytes]
+E2eeKey: TypeAlias = "str | bytes | Mapping[str, str | bytes] | HiddenKey"
 """A key that all participants share, or each participant's key by identity."""
 
 KEY_INDEX = 0
 """Place in the SDK's ring of 16 keys; senders that rotate keys by hand use the same one again."""
+
+RATCHET_STEPS = 0
+"""Keys that the SDK derives from ours and tries when it does not fit: deriving each takes so long
+that frames pile up, and neither the failure nor a new key is noticed for many seconds."""
+
+ANY_NUMBER = -1
+"""Frames in a row that may fail until the SDK gives a key up: there is no such number."""
 
 _UNREADABLE = frozenset(
     (
@@ -35,46 +50,68 @@ _failing: weakref.WeakKeyDictionary[rtc.Room, set[str]] = weakref.WeakKeyDiction
 """Identities of those who could not be decrypted lately, by room."""
 
 
-def encryption_options(key: E2eeKey | None) -> rtc.E2EEOptions | None:
-    """Return how to join an encrypted room; None for a room in the clear.
+class HiddenKey:
+    """The key of a room, or of each participant, that no traceback or repr shows.
+
+    Parameters
+    ----------
+    key : str, bytes, mapping of str to str or bytes, or HiddenKey
+        The key that all share, or each participant's key by identity.
 
     Raises
     ------
     EncryptionError
-        If the key is none.
+        If that is no key.
     """
-    if key is None:
-        return None
-    options = rtc.E2EEOptions()
-    # Each participant's own key is told to the SDK once the room is joined.
-    if not isinstance(key, Mapping):
-        options.key_provider_options.shared_key = _as_bytes(key)
-    else:
-        for one in key.values():
-            _as_bytes(one)
-    return options
 
+    def __init__(self, key: E2eeKey) -> None:
+        self._shared: bytes | None = None
+        self._each: dict[str, bytes] = {}
+        if isinstance(key, HiddenKey):
+            self._shared, self._each = key._shared, key._each
+        elif isinstance(key, Mapping):
+            self._each = {str(identity): _as_bytes(one) for identity, one in key.items()}
+        else:
+            self._shared = _as_bytes(key)
 
-def set_keys(room: rtc.Room, key: E2eeKey) -> None:
-    """Tell a joined room its key, or the keys of its participants; also to rotate them.
-
-    Raises
-    ------
-    EncryptionError
-        If the key is none, or the room was joined without encryption.
-    """
-    provider = room.e2ee_manager.key_provider if room.e2ee_manager.enabled else None
-    if provider is None:
-        raise EncryptionError(
-            f"room {room.name!r} was joined without encryption: join it with e2ee_key="
+    def options(self) -> rtc.E2EEOptions:
+        """Return how to join an encrypted room."""
+        # Each participant's own key is told to the SDK once the room is joined.
+        hidden = _HiddenOptions(
+            shared_key=self._shared,
+            ratchet_window_size=RATCHET_STEPS,
+            failure_tolerance=ANY_NUMBER,
         )
-    if isinstance(key, Mapping):
-        for identity, one in key.items():
-            provider.set_key(identity, _as_bytes(one), KEY_INDEX)
-    else:
-        provider.set_shared_key(_as_bytes(key), KEY_INDEX)
-    # Whether the new key fits is told with the next frame.
-    _failing.get(room, set()).clear()
+        return rtc.E2EEOptions(hidden)
+
+    def tell(self, room: rtc.Room) -> None:
+        """Tell a joined room the key, or the keys; also to change them.
+
+        Raises
+        ------
+        EncryptionError
+            If the room was joined without encryption.
+        """
+        manager = room.e2ee_manager
+        provider = manager.key_provider if manager.enabled else None
+        if provider is None:
+            raise EncryptionError(
+                f"room {room.name!r} was joined without encryption: join it with e2ee_key="
+            )
+        for identity, one in self._each.items():
+            provider.set_key(identity, one, KEY_INDEX)
+        if self._shared is not None:
+            provider.set_shared_key(self._shared, KEY_INDEX)
+        # Whether the new key fits is told with the next frame.
+        _failing.get(room, set()).clear()
+
+    def __repr__(self) -> str:
+        return "<a key for end-to-end encryption>"
+
+
+class _HiddenOptions(rtc.KeyProviderOptions):
+    def __repr__(self) -> str:
+        return "<a key for end-to-end encryption>"
 
 
 def watch_encryption(room: rtc.Room) -> None:
@@ -83,7 +120,9 @@ def watch_encryption(room: rtc.Room) -> None:
         return
     failing = _failing[room] = set()
 
-    def on_state(participant: rtc.Participant, state: int) -> None:
+    def on_state(participant: rtc.Participant | None, state: int) -> None:
+        if participant is None:
+            return
         if state in _UNREADABLE:
             failing.add(participant.identity)
         else:
@@ -92,20 +131,50 @@ def watch_encryption(room: rtc.Room) -> None:
     room.on("e2ee_state_changed", on_state)
 
 
+def is_encrypted(track: rtc.TrackPublication | None) -> bool:
+    """Tell whether a track is end-to-end encrypted."""
+    return track is not None and track.encryption_type != rtc.EncryptionType.NONE
+
+
 def is_readable(room: rtc.Room, owner: rtc.Participant, track: rtc.TrackPublication) -> bool:
     """Tell whether what comes of a track can be decoded: it is in the clear, or our key fits."""
-    if track.encryption_type == rtc.EncryptionType.NONE or owner is room.local_participant:
+    if not is_encrypted(track) or owner is room.local_participant:
         return True
     if not room.e2ee_manager.enabled:
         return False
     return owner.identity not in _failing.get(room, ())
 
 
+def check_readable(room: rtc.Room | None, view: Track) -> None:
+    """Refuse a track of which nothing could be decoded.
+
+    Raises
+    ------
+    EncryptionError
+        If the track is encrypted, and our key is missing or does not fit.
+    """
+    publication = view.publication
+    owner = None if room is None else room.remote_participants.get(view.identity)
+    if room is None or owner is None or publication is None:
+        return
+    if is_readable(room, owner, publication):
+        return
+    cure = (
+        "our key does not fit: room.set_e2ee_key(...) with the right one"
+        if room.e2ee_manager.enabled
+        else "we joined without a key: join with e2ee_key="
+    )
+    raise EncryptionError(
+        f"track {view.name!r} of {view.identity!r} is end-to-end encrypted, and {cure}"
+    )
+
+
 def _as_bytes(key: object) -> bytes:
     made = key.encode() if isinstance(key, str) else key
     if not isinstance(made, bytes) or not made:
+        what = "empty" if made == b"" else f"of type {type(key).__name__}"
         raise EncryptionError(
-            f"e2ee_key cannot be {'empty' if made == b'' else type(key).__name__}: give the key that "
-            "all share as str or bytes, or a dict of each participant's key by identity"
+            f"e2ee_key cannot be {what}: give the key that all share as str or bytes, or a dict of "
+            "each participant's key by identity"
         )
     return made

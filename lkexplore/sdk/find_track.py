@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import difflib
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, cast
 
 from livekit import rtc
@@ -27,6 +29,11 @@ __all__ = ["Changes", "everyone", "find_track"]
 LOOK_AGAIN = 0.02
 """Seconds after which a search without a room looks again, since no event can tell it to."""
 
+WORTH_SAYING = 1.0
+"""Seconds of waiting from which on it is said that an identity may be misspelt."""
+
+_log = logging.getLogger("lkexplore")
+
 _EVENTS: tuple[EventTypes, ...] = (
     "participant_connected",
     "participant_disconnected",
@@ -40,6 +47,7 @@ _EVENTS: tuple[EventTypes, ...] = (
     "local_track_published",
     "local_track_unpublished",
     "connection_state_changed",
+    "e2ee_state_changed",
     "disconnected",
 )
 """The SDK's room events after which a search looks again."""
@@ -107,6 +115,12 @@ def everyone(room: rtc.Room) -> list[rtc.Participant]:
     return [room.local_participant, *list(room.remote_participants.values())]
 
 
+def nearest(identity: str, others: Iterable[str]) -> str:
+    """Return a question for a misspelt identity, such as ``"; did you mean 'alice'?"``, or ''."""
+    found = difflib.get_close_matches(identity, list(others), n=1)
+    return f"; did you mean {found[0]!r}?" if found and found[0] != identity else ""
+
+
 async def find_track(
     room: rtc.Room | None,
     source: Source,
@@ -153,6 +167,7 @@ async def find_track(
             left = deadline - time.monotonic()
             if left <= 0:
                 raise search.missing(timeout)
+            search.ask_for_name(left)
             await changes.wait(left if room is not None else min(left, LOOK_AGAIN))
 
 
@@ -165,6 +180,7 @@ class _Search:
         self.publication: rtc.TrackPublication | None = None
         self.track: rtc.Track | None = None
         self._asked: set[str] = set()
+        self._said = False
         if isinstance(source, str):
             self.identity = source
         elif isinstance(source, Participant | Track):
@@ -240,6 +256,15 @@ class _Search:
                 return track_view(publication, participant.identity)
         return Track(track.sid, track.name, self.kind, "unknown", track.muted, "", "")
 
+    def ask_for_name(self, left: float) -> None:
+        """Say at once, and once, that an identity may be misspelt."""
+        if self._said or not self.identity or self.room is None or left < WORTH_SAYING:
+            return
+        others = list(self.room.remote_participants)
+        if self.identity not in others and (question := nearest(self.identity, others)):
+            self._said = True
+            _log.warning("waiting for %r, who is not in the room%s", self.identity, question)
+
     def missing(self, timeout: float) -> LkExploreError:
         waited = f" after {timeout:g} s" if timeout > 0 else ""
         publication = self.publication or self._pick()
@@ -255,6 +280,7 @@ class _Search:
             here = ", ".join(map(repr, others)) if others else "nobody else"
             return ParticipantNotFound(
                 f"no participant {self.identity!r} in room {room.name!r}{waited}; here: {here}"
+                f"{nearest(self.identity, others)}"
             )
         has = [f"{kind_of(p)} {p.name!r}" for p in list(participant.track_publications.values())]
         return TrackNotFound(

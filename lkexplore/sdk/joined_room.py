@@ -8,6 +8,7 @@ from typing import Any, overload
 from livekit import rtc
 
 from ..errors import RoomClosed
+from .encryption import watch_encryption
 
 __all__ = ["JoinedRoom", "as_joined_room", "sdk_room"]
 
@@ -42,6 +43,7 @@ class JoinedRoom:
         if not room.isconnected():
             raise RoomClosed("this rtc.Room is not connected: connect it first")
         self.rtc = room
+        watch_encryption(room)
         self.sdk_loop = _loop_of(room)
         self.playing: set[Any] = set()
         self.lives: set[Any] = set()

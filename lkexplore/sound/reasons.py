@@ -26,6 +26,8 @@ class Reason(StrEnum):
         We have let the track go, or the server does not hand it over any more.
     ``forbidden``
         Our permission to subscribe was taken away.
+    ``encrypted``
+        The track is end-to-end encrypted with a key that we lack: what comes would be noise.
     ``nothing arrived``
         The track was there, and no packets came.
     ``not there yet``
@@ -90,6 +92,9 @@ class Reason(StrEnum):
 
     FORBIDDEN = "forbidden", "may not be heard by us any more (canSubscribe was taken away)"
     """Our permission to subscribe was taken away."""
+
+    ENCRYPTED = "encrypted", "is end-to-end encrypted with a key that we lack"
+    """The track is encrypted, and we have no key that fits."""
 
     NOTHING_ARRIVED = "nothing arrived", "gave nothing any more"
     """The track was there, and no packets came."""

@@ -15,11 +15,15 @@ from livekit import rtc
 from numpy.typing import NDArray
 
 from ...errors import SoundError
+from ...sdk.encryption import check_readable
 from ...sdk.find_track import find_track
-from ...sdk.joined_room import JoinedRoom, sdk_room
+from ...sdk.joined_room import JoinedRoom
 from ...sdk.media_loop import MediaUse, media_loop, on_media_loop
 from ...sdk.participants import Source
 from ...sound.convert import INT16_STEP, WEBRTC_RATE
+from ...sound.in_words import shown
+from ...sound.validation import is_whole
+from ..rooms import as_sdk_room
 from .options import Options
 from .placement import Placement
 from .receiver import AudioReceiver
@@ -98,6 +102,7 @@ class _Reader:
     async def run(self, sink: _Blocks) -> None:
         try:
             track, view = await find_track(self.room, self.source, "audio", self.timeout)
+            check_readable(self.room, view)
             with MediaUse():
                 await AudioReceiver(self.room, view, sink, self.timeout, switches=True).run(track)
         finally:
@@ -262,10 +267,11 @@ def frames(
     >>> async for block in lk.frames(track, block=480):   # doctest: +SKIP
     ...     print(20 * np.log10(np.abs(block).max() + 1e-9))
     """
-    if not (isinstance(block, int | np.integer) and 1 <= block <= MAX_BLOCK):
-        raise SoundError(f"a block of {block!r} samples cannot be: give 1 to {MAX_BLOCK}")
-    options = Options(None, sample_rate, channels, timeout)
-    return Frames(source, sdk_room(room), int(block), options.sample_rate, channels, timeout)
+    if not (is_whole(block) and 1 <= block <= MAX_BLOCK):
+        raise SoundError(f"a block of {shown(block)} samples cannot be: give 1 to {MAX_BLOCK}")
+    wanted = Options(None, sample_rate, channels, timeout)
+    form = int(block), wanted.sample_rate, wanted.channels
+    return Frames(source, as_sdk_room(room), *form, wanted.timeout)
 
 
 async def capture_frames(
@@ -311,8 +317,8 @@ async def capture_frames(
     >>> np.concatenate(blocks, axis=1).shape              # doctest: +SKIP
     (1, 48000)
     """
-    if not (isinstance(count, int | np.integer) and count >= 0):
-        raise SoundError(f"cannot capture {count!r} blocks: give a whole number, 0 or more")
+    if not (is_whole(count) and count >= 0):
+        raise SoundError(f"cannot capture {shown(count)} blocks: give a whole number, 0 or more")
     wanted = frames(
         source, room=room, block=block, sample_rate=sample_rate, channels=channels, timeout=timeout
     )

@@ -97,12 +97,13 @@ class Marks:
                 # The pause was over before anyone looked.
                 self.guess_from(self._last_packet + look.delay - zero)
             self.end(Reason.NOTHING_ARRIVED, look.first_packet - PACKET - started)
+            self.end(Reason.ENCRYPTED, look.first_packet - PACKET - started)
             self.guess_until(look.first_packet + look.delay - zero)
         pause = look.time - look.last_packet
         if pause > (STALLED if muted else LONGEST_PAUSE):
             self.guess_from(look.last_packet + look.delay - zero)
         if pause > LONGEST_PAUSE:
-            self.begin(Reason.NOTHING_ARRIVED, look.last_packet - started)
+            self.begin(look.missing, look.last_packet - started)
         self._last_packet = look.last_packet
 
     def guess_from(self, place: float) -> None:

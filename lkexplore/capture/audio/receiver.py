@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from livekit import rtc
 
 from ...errors import TrackNotFound
+from ...sdk.encryption import is_encrypted
 from ...sdk.participants import Track
 from ...sound.reasons import Reason
 from ..following import Follower, describe
@@ -170,8 +171,14 @@ class AudioReceiver:
     async def _one_stream(self, track: rtc.Track) -> Reason | None:
         follower, sink = self._follower, self.sink
         follower.begin(track)
+        if follower.gone() is Reason.ENCRYPTED:
+            # Nothing of it is decoded: it would be noise at full scale.
+            sink.lapse(Reason.ENCRYPTED, time.monotonic())
+            return Reason.ENCRYPTED
         async with listen(track, sink.channels, self.on_frame, self.on_look) as feed:
             self._feed = feed
+            if feed.vitals is not None:
+                feed.vitals.encrypted = is_encrypted(self.view.publication)
             last = math.inf
             try:
                 ended, at = await self._follow(), time.monotonic()
@@ -187,7 +194,7 @@ class AudioReceiver:
                 self._feed = None
                 sink.place(feed)
                 sink.note_clock(feed.clock)
-        if ended in (Reason.RECONNECTING, Reason.UNPUBLISHED, Reason.LEFT):
+        if ended in (Reason.RECONNECTING, Reason.UNPUBLISHED, Reason.LEFT, Reason.ENCRYPTED):
             self._lapse(ended, at, last)
         return ended
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from livekit import rtc
 
 from ...errors import LkExploreError, TrackNotFound
+from ...sdk.encryption import check_readable
 from ...sdk.find_track import find_track
 from ...sdk.joined_room import JoinedRoom, sdk_room
 from ...sdk.media_loop import media_loop, on_media_loop
@@ -202,6 +203,7 @@ async def open_watch(
     if not (0 <= timeout < math.inf):
         raise LkExploreError(f"timeout must be 0 or more seconds, not {timeout!r}")
     track, view = await find_track(room, source, "video", timeout)
+    check_readable(room, view)
     return VideoReceiver(room, view, track, timeout, keep, patience)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from livekit import rtc
 
 from ...errors import LkExploreError, TrackNotFound
+from ...sdk.encryption import is_encrypted
 from ...sdk.media_loop import MediaUse
 from ...sdk.participants import Track
 from ...sound.reasons import Reason
@@ -39,6 +40,9 @@ MARKED_QUIET = 0.15
 
 END_OF_BARE_TRACK = 10.0
 """Seconds without a picture after which a track outside a known room counts as ended."""
+
+ARRIVING = 1.0
+"""Seconds after a packet for which the track counts as one whose packets arrive."""
 
 CLOSE_TIMEOUT = 2.0
 """Seconds that the SDK may take to close a stream."""
@@ -158,7 +162,15 @@ class VideoReceiver:
         """Return why no picture came for some seconds until now, None if that is no gap."""
         if seconds <= (QUIET if self._cause is None else MARKED_QUIET):
             return None
-        return self._cause or Reason.NOTHING_ARRIVED
+        return self._cause or self._why_nothing()
+
+    def _why_nothing(self) -> Reason:
+        look = None if self._vitals is None else self._vitals.latest
+        arrives = look is not None and look.time - look.last_packet < ARRIVING
+        if arrives and is_encrypted(self.view.publication):
+            # What comes cannot be decoded: that is how a key that does not fit shows.
+            return Reason.ENCRYPTED
+        return Reason.NOTHING_ARRIVED
 
     def stop(self) -> None:
         """Have it end soon."""
@@ -295,8 +307,15 @@ class VideoReceiver:
             return
         raise TrackNotFound(
             f"no picture arrived from {describe(self.view)} within {self.timeout:g} s: "
-            + ("it is muted" if self._follower.muted else "is it still published?")
+            + self._why_never()
         )
+
+    def _why_never(self) -> str:
+        if self._follower.muted:
+            return "it is muted"
+        if self._why_nothing() is Reason.ENCRYPTED:
+            return "it is encrypted, and our key does not fit"
+        return "is it still published?"
 
     async def _renew(self, track: rtc.Track) -> rtc.Track | None:
         """Subscribe again to a track that stands still."""
