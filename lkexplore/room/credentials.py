@@ -205,6 +205,11 @@ _HARMLESS = (
     "Attempted to drop unknown FFI handle",
     "dropping pass-through signal",
     "Called in wrong state: closed",
+    # Logged when a room is left while the SDK still works on its tracks.
+    "peer connection is closed, cannot create offer",
+    "data channel closed",
+    # Logged when pictures come faster than they are wanted: we count what is dropped.
+    "native video stream queue overflow",
     # Logged for each attempt to connect; the exception says why none succeeded.
     "signal connection failed",
     "failed to connect",

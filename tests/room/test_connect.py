@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import logging
+import os
 import re
 import socket
+import subprocess
+import sys
 import threading
 import traceback
 from pathlib import Path
@@ -15,11 +19,62 @@ import pytest
 from livekit import rtc
 
 import lkexplore as lk
-from lkexplore.errors import ConnectError, RoomClosed, TokenError, WaitTimeout
+from lkexplore.errors import ConnectError, ParticipantNotFound, RoomClosed, TokenError, WaitTimeout
 from lkexplore.room.credentials import Credentials
 from lkexplore.sdk.media_loop import on_media_loop
 
 PACKAGE = str(Path(lk.__file__).parent)
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy"])
+def test_a_server_on_this_computer_is_reached_past_a_proxy(server, name):
+    """As on the networks of universities: nothing answers at the proxy's address here."""
+    code = (
+        "import json, os, sys, lkexplore as lk\n"
+        "async def main():\n"
+        "    async with lk.connect('proxied', **json.loads(sys.argv[1])) as room:\n"
+        "        print(room.name)\n"
+        "lk.run(main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(server.where)],
+        env={**os.environ, name: "http://127.0.0.1:9"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.strip() == "proxied", done.stderr
+
+
+async def test_a_proxy_in_the_way_is_named(monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:secret@127.0.0.1:9")
+    with pytest.raises(
+        ConnectError, match=r"through the proxy http://127\.0\.0\.1:9, which"
+    ) as caught:
+        await lk.connect("x", url="wss://live.example.org", api_key="k", api_secret="s" * 32)
+    assert "secret" not in str(caught.value)
+    assert "NO_PROXY" in str(caught.value)
+
+
+@pytest.mark.parametrize("identity", [17, "", " ", b"alice"])
+def test_an_identity_that_is_no_name_is_refused(identity):
+    with pytest.raises(ConnectError, match="identity must be a name such as 'alice', not"):
+        lk.connect("x", identity=identity)
+
+
+def test_a_room_name_that_is_too_long_is_refused():
+    with pytest.raises(ConnectError, match="a room's name may have 256 bytes, not 300"):
+        lk.connect("x" * 300)
+
+
+async def test_a_misspelt_identity_is_asked_about_at_once(join, send, caplog):
+    await send(identity="alice")
+    room = await join("me")
+    await room.wait_for_track("alice")
+    with pytest.raises(ParticipantNotFound, match="here: 'alice'; did you mean 'alice'"):
+        await room.record("alcie", 1, timeout=1.5)
+    told = [record.message for record in caplog.records if "did you mean" in record.message]
+    assert told == ["waiting for 'alcie', who is not in the room; did you mean 'alice'?"]
 
 
 async def test_a_room_tells_who_is_here(join, send, room_name):

@@ -36,7 +36,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "wait_for_track": find_track,
 }
 OF_THE_ROOM = {"self", "room", "credentials"}
-WITHOUT_FUNCTION = {"close", "last"}
+WITHOUT_FUNCTION = {"close", "last", "set_e2ee_key"}
 # Sound and pictures come from two functions: the method takes either's arguments.
 ONLY_IN_THE_METHOD = {"frames": {"video"}}
 
