@@ -99,13 +99,13 @@ class Room(RoomCaptures, RoomFrames, RoomVideo):
         return tuple(track for who in self.participants.values() for track in who.tracks)
 
     async def wait_for_track(
-        self, source: Source, kind: Kind = "audio", timeout: float = 10.0
+        self, identity: Source, kind: Kind = "audio", timeout: float = 10.0
     ) -> Track:
         """Wait until a participant publishes a track and we are subscribed to it.
 
         Parameters
         ----------
-        source : str, Participant, Track, rtc.TrackPublication or rtc.Track
+        identity : str, Participant, Track, rtc.TrackPublication or rtc.Track
             The identity of a participant, or a track of this room.
         kind : {"audio", "video"}
             The kind of media that the track must carry.
@@ -133,7 +133,7 @@ class Room(RoomCaptures, RoomFrames, RoomVideo):
         record : Waits for the track by itself.
         tracks : The tracks that are published now, without waiting.
         """
-        return (await _find(self.rtc, source, kind, timeout))[1]
+        return (await _find(self.rtc, identity, kind, timeout))[1]
 
     async def publish(
         self,

@@ -39,12 +39,13 @@ OF_THE_ROOM = {"self", "room", "credentials"}
 WITHOUT_FUNCTION = {"close", "last", "set_e2ee_key"}
 # Sound and pictures come from two functions: the method takes either's arguments.
 ONLY_IN_THE_METHOD = {"frames": {"video"}}
+CALLED_OTHERWISE = {"identity": "source"}
 
 
 def parameters(function: Callable[..., Any], without: set[str]) -> list[tuple[str, Any, Any]]:
     """Return name, kind and default of each parameter, those by keyword in alphabetical order."""
     found = [
-        (name, parameter.kind, parameter.default)
+        (CALLED_OTHERWISE.get(name, name), parameter.kind, parameter.default)
         for name, parameter in inspect.signature(function).parameters.items()
         if name not in without
     ]
