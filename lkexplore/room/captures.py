@@ -70,9 +70,10 @@ class RoomCaptures(JoinedRoom):
         seconds : float, optional
             Length in seconds, 0 or more; by default until the track ends or the call is cancelled.
         path : str or path-like, optional
-            A new ``.wav`` or ``.flac`` file, written as the sound comes.
+            A new ``.wav`` or ``.flac`` file, written as the sound comes; one that exists is
+            refused at once.
         overwrite : bool
-            Whether an existing file of that name may be replaced.
+            Whether an existing file of that name may be replaced instead.
         sample_rate : int
             Sample rate of the recording in Hz.
         channels : int
@@ -124,9 +125,10 @@ class RoomCaptures(JoinedRoom):
             Length in seconds, 0 or more.
         folder : str or path-like, optional
             Folder in which a ``.flac`` file for each track is written as the sound comes; it is
-            made if it does not exist.
+            made if it does not exist. Where a name is taken, the time is added to it, as in
+            ``alice_mic 2026-11-28 01.02.03.flac``: nothing is overwritten.
         overwrite : bool
-            Whether existing files may be replaced.
+            Whether existing files may be replaced instead.
         sample_rate : int
             Sample rate of the recordings in Hz.
         channels : int
@@ -154,7 +156,8 @@ class RoomCaptures(JoinedRoom):
         Warns
         -----
         UserWarning
-            For each track that could not be recorded to its end, for example on a full disk.
+            For each track that could not be recorded to its end, for example on a full disk; the
+            same words are in ``recordings.problems``.
 
         See Also
         --------
@@ -200,7 +203,8 @@ class RoomCaptures(JoinedRoom):
         ----------
         identity : str, optional
             The only participant to record; by default everyone but ourselves, including those
-            who come later.
+            who come later. When nobody of that name is here, a `UserWarning` says so at once, and
+            they are recorded once they come.
         folder, overwrite, sample_rate, channels, timeout
             As in `record_all`.
 
@@ -208,7 +212,8 @@ class RoomCaptures(JoinedRoom):
         -------
         RecordingSession
             A recording under way. ``await session.stop()`` gives the `Recordings`, including
-            those of participants who have left meanwhile.
+            those of participants who have left meanwhile. Their ``ended`` is ``"stopped"``, or
+            the reason why they ended before.
 
         Raises
         ------
