@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .report import Finding, Verdict
-from .subject import BlockFailed, Process, Subject, in_blocks
+from .subject import BlockFailed, OutOfTime, Process, Subject, in_blocks
 
 __all__ = ["Cutting", "check_empty", "compare_cuttings", "cuttings", "noise"]
 
 TOLERANCE = 1e-6
 """Share of the peak, or of full scale, by which two outputs may differ and still be the same."""
+
+_SOON = 4
+"""Blocks after a difference in which it is looked for in mono as well."""
+
+_TO_EXPLAIN = 1.0
+"""Share of the time of finding a difference that explaining it may take as well."""
 
 _FORGOTTEN = (
     "It forgets its state between blocks: every block comes out as if there had been silence "
@@ -35,6 +42,13 @@ _AHEAD = (
     "so with latency"
 )
 """Advice if the middles of blocks are right and their ends are wrong."""
+
+_LEAKS = (
+    "With one channel the cuts make no difference, with two they do: its state leaks from one "
+    "channel into the other. Keep a state for each channel, such as zi of shape (channels, n), and "
+    "begin it anew when the number of channels changes"
+)
+"""Advice if mono is right and stereo is wrong."""
 
 _AS_A_WHOLE = (
     "Even the first block is different: the output depends on the block as a whole, such as its "
@@ -95,35 +109,70 @@ def cuttings(length: int, sample_rate: int, seed: int) -> list[Cutting]:
     return found
 
 
+@dataclass
+class _Outcome:
+    """What came of all ways to cut: how many were tried, over how many samples, in what time."""
+
+    different: list[_Difference]
+    failures: list[str]
+    tried: int = 0
+    samples: int = 0
+    seconds: float = 0.0
+
+
 def compare_cuttings(
     subject: Subject, samples: NDArray[np.float32], whole: NDArray[np.float64], seed: int
 ) -> tuple[Finding, int | None]:
     """Return the finding, and the first sample that differs."""
-    name = "live = offline"
-    tried = cuttings(samples.shape[1], subject.sample_rate, seed)
-    different: list[_Difference] = []
-    failures: list[str] = []
-    for cutting in tried:
-        try:
-            live = in_blocks(subject.fresh(), samples, cutting.sizes)
-        except BlockFailed as error:
-            failures.append(f"In {cutting.label} {error}")
-            continue
-        found = _difference(cutting, live, whole)
-        if found is not None:
-            different.append(found)
+    name, rate = "live = offline", subject.sample_rate
+    ways = cuttings(samples.shape[1], rate, seed)
+    found = _tried(subject, samples, whole, ways)
+    # What was found has to be explained, in less time than it took.
+    subject.deadline += _TO_EXPLAIN * found.seconds
+    different, failures = found.different, found.failures
     if failures and not different:
         return Finding(name, "failed", failures[0]), None
-    if not different:
-        blocks = f"{samples.shape[1] / subject.sample_rate:g} s cut in {len(tried)} ways"
+    if not different and found.tried == len(ways):
+        blocks = f"{samples.shape[1] / rate:g} s cut in {len(ways)} ways"
         return Finding(name, "ok", f"{blocks}, from single samples to seconds: same to 1e-6"), None
+    if not different:
+        blocks = f"{found.samples / rate:.2g} s cut in {found.tried} of {len(ways)} ways"
+        return Finding(name, "ok", f"{blocks}: same to 1e-6; for more it is too slow"), None
     shown = different[0]
-    text = _describe(shown, whole, subject.sample_rate)
-    fine = len(tried) - len(different) - len(failures)
+    text = _describe(shown, whole, rate)
+    fine = found.tried - len(different) - len(failures)
     if fine:
-        text += f" ({fine} of {len(tried)} ways to cut are fine)"
+        text += f" ({fine} of {found.tried} ways to cut are fine)"
     text = ". ".join([text, _explain(shown, subject, samples), *failures[:1]])
     return Finding(name, "failed", text), shown.index
+
+
+def _tried(
+    subject: Subject,
+    samples: NDArray[np.float32],
+    whole: NDArray[np.float64],
+    ways: list[Cutting],
+) -> _Outcome:
+    """Try one way to cut after the other, until the time is over."""
+    found, begun = _Outcome([], []), time.monotonic()
+    for cutting in ways:
+        try:
+            live = in_blocks(subject.fresh(), samples, cutting.sizes, partial=True)
+        except BlockFailed as error:
+            found.failures.append(f"In {cutting.label} {error}")
+        except OutOfTime:
+            if not found.tried:
+                raise
+            break
+        else:
+            heard = whole[:, : live.shape[1]]
+            difference = _difference(cutting, live, heard)
+            if difference is not None:
+                found.different.append(difference)
+            found.samples = max(found.samples, live.shape[1])
+        found.tried += 1
+    found.seconds = time.monotonic() - begun
+    return found
 
 
 def check_empty(subject: Subject, samples: NDArray[np.float32]) -> Finding:
@@ -163,7 +212,7 @@ def _difference(
 
 
 def _describe(found: _Difference, whole: NDArray[np.float64], sample_rate: int) -> str:
-    if found.live.shape != whole.shape:
+    if len(found.live) != len(whole):
         return f"In {found.cutting.label} {found.live.shape} came out instead of {whole.shape}"
     borders = np.cumsum(found.cutting.sizes)
     block = int(np.searchsorted(borders, found.index, side="right"))
@@ -178,10 +227,32 @@ def _describe(found: _Difference, whole: NDArray[np.float64], sample_rate: int) 
 
 def _explain(found: _Difference, subject: Subject, samples: NDArray[np.float32]) -> str:
     borders = np.cumsum(found.cutting.sizes)
+    if _right_in_mono(found, subject, samples, borders):
+        return _LEAKS
     first = int(borders[0]) if borders.size else samples.shape[1]
     if found.index < first:
         return _AHEAD if _at_borders(found, borders) else _AS_A_WHOLE
     return _FORGOTTEN if _starts_anew(found, subject, samples) else _WRONG_STATE
+
+
+def _right_in_mono(
+    found: _Difference,
+    subject: Subject,
+    samples: NDArray[np.float32],
+    borders: NDArray[np.int_],
+) -> bool:
+    """Return whether the same cuts make no difference to a single channel, soon after either."""
+    if not borders.size:
+        return False
+    block = int(np.searchsorted(borders, found.index, side="right"))
+    end = int(borders[min(block + _SOON, borders.size - 1)])
+    mono = samples[:1, : end + 1]
+    try:
+        live = in_blocks(subject.fresh(1), mono, found.cutting.sizes)
+        whole = in_blocks(subject.fresh(1), mono, ())
+    except (BlockFailed, OutOfTime):
+        return False
+    return _difference(found.cutting, live, whole) is None
 
 
 def _at_borders(found: _Difference, borders: NDArray[np.int_]) -> bool:
@@ -200,9 +271,11 @@ def _starts_anew(found: _Difference, subject: Subject, samples: NDArray[np.float
     begin = 0
     for size in found.cutting.sizes[:12]:
         block = samples[:, begin : begin + size]
-        process: Process = subject.fresh()
         try:
+            process: Process = subject.fresh()
             alone = in_blocks(process, block, (size,))
+        except OutOfTime:
+            return begin > found.index
         except BlockFailed:
             return False
         live = found.live[:, begin : begin + size]

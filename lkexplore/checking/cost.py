@@ -19,6 +19,12 @@ __all__ = ["Cost", "check_memory", "check_speed"]
 _BLOCKS = 300
 """Blocks of 10 ms that are timed, at most."""
 
+_FIRST = 20
+"""Blocks of 10 ms, at most, that run before any are timed."""
+
+_PATIENCE = 4.0
+"""Seconds that timing may take, at most."""
+
 _WARM = 220
 """Blocks of 10 ms that run before memory is measured, so that buffers have their size."""
 
@@ -39,9 +45,13 @@ def check_speed(subject: Subject) -> tuple[Finding, Cost | None]:
     process = subject.fresh()
     times: list[float] = []
     try:
-        _run(process, block, 20)
+        patience = min(_PATIENCE, subject.left / 2)
         begun = time.perf_counter()
-        while len(times) < _BLOCKS and time.perf_counter() - begun < 4.0:
+        for _ in range(_FIRST):
+            process(block)
+            if time.perf_counter() - begun > patience / 2:
+                break
+        while not times or (len(times) < _BLOCKS and time.perf_counter() - begun < patience):
             started = time.perf_counter()
             process(block)
             times.append(1000 * (time.perf_counter() - started))

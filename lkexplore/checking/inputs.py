@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +13,12 @@ from .subject import BlockFailed, Subject, in_blocks
 
 _SILENCE = 1e-9
 """Amplitude, full scale being 1, below which an output counts as silence."""
+
+_LEAK = 1e-5
+"""Amplitude, full scale being 1, above which sound of the other channel counts as heard."""
+
+_LOUD_DB = 20.0
+"""Gain in dB above which there is a warning: few filters are meant to be that loud."""
 
 __all__ = ["check_channels", "check_inputs", "check_kept", "check_nan", "check_reset", "same"]
 
@@ -44,24 +52,39 @@ def check_reset(
 
 
 def check_channels(subject: Subject, samples: NDArray[np.float32]) -> Finding:
-    """Return whether mono and stereo can be told apart and both pass."""
-    name, made = "channels", []
-    for channels in (1, 2):
-        try:
-            out = in_blocks(subject.fresh(channels), samples[:channels, :9600], (480,) * 20)
-        except BlockFailed as error:
-            return Finding(name, "failed", f"{'mono' if channels == 1 else 'stereo'}: {error}")
-        made.append(out.shape[0])
-    if made == [1, 2]:
-        return Finding(name, "ok", "mono stays mono, stereo stays stereo")
-    text = (
-        f"mono becomes {made[0]} channels, stereo {made[1]}: a live track needs as many as it had"
-    )
-    return Finding(name, "note", text)
+    """Return whether mono and stereo can be told apart and both pass, each channel for itself."""
+    name, sound = "channels", samples[:, :9600]
+    try:
+        alone = in_blocks(subject.fresh(1), sound[:1], (480,) * 20)
+    except BlockFailed as error:
+        return Finding(name, "failed", f"mono: {error}")
+    try:
+        both = in_blocks(subject.fresh(), sound, (480,) * 20)
+        twice = in_blocks(subject.fresh(), np.repeat(sound[:1], 2, axis=0), (480,) * 20)
+        one, other = sound.copy(), sound.copy()
+        one[1] = other[0] = 0
+        first = in_blocks(subject.fresh(), one, (480,) * 20)
+        second = in_blocks(subject.fresh(), other, (480,) * 20)
+    except BlockFailed as error:
+        return Finding(name, "failed", f"stereo: {error}")
+    if (len(alone), len(both)) != (1, 2):
+        text = f"mono becomes {len(alone)} channels, stereo {len(both)}"
+        return Finding(name, "note", f"{text}: a live track needs as many as it had")
+    heard = max(_peak(first[1:]), _peak(second[:1]))
+    if heard > _LEAK and not (same(twice[:1], alone) and same(twice[1:], alone)):
+        text = (
+            f"sound in one channel alone comes out of the other too, at {_level(heard)}, and one "
+            "channel twice is not the same as once: if this is not wanted, as in reverb, one state "
+            "serves both channels, so keep a state for each"
+        )
+        return Finding(name, "note", text)
+    return Finding(name, "ok", "mono stays mono, stereo stays stereo")
 
 
-def check_inputs(subject: Subject) -> list[Finding]:
-    """Return what silence, full scale and a constant become."""
+def check_inputs(
+    subject: Subject, samples: NDArray[np.float32], whole: NDArray[np.float64]
+) -> list[Finding]:
+    """Return what silence, full scale and a constant become, and how much louder sound gets."""
     length = subject.sample_rate
     signs = np.where(noise(1.0, length, 3) >= 0, 1.0, -1.0).astype(np.float32)
     inputs = {
@@ -69,24 +92,54 @@ def check_inputs(subject: Subject) -> list[Finding]:
         "full scale": signs,
         "constant": np.ones((2, length), np.float32),
     }
-    return [_one_input(subject, name, sound) for name, sound in inputs.items()]
+    gains = {"noise": _gain_db(samples, whole)}
+    findings = []
+    for name, sound in inputs.items():
+        try:
+            out = in_blocks(subject.fresh(), sound, (480,) * (length // 480))
+        except BlockFailed as error:
+            findings.append(Finding(name, "failed", str(error)))
+            continue
+        findings.append(_one_input(name, out))
+        gains[name] = _gain_db(sound, out)
+    return [*findings, _gain(gains)]
 
 
-def _one_input(subject: Subject, name: str, sound: NDArray[np.float32]) -> Finding:
-    try:
-        out = in_blocks(subject.fresh(), sound, (480,) * (sound.shape[1] // 480))
-    except BlockFailed as error:
-        return Finding(name, "failed", str(error))
+def _one_input(name: str, out: NDArray[np.float64]) -> Finding:
     bad = ~np.isfinite(out).all(axis=0)
     if bad.any():
         text = f"it makes NaN or infinity of it, from sample {int(np.argmax(bad))} on"
         hint = ": add a small number before dividing or taking a logarithm"
         return Finding(name, "failed", text + hint * (name == "silence"))
-    level = _level(out)
-    silent = float(np.max(np.abs(out), initial=0.0)) < _SILENCE
+    level = _level(_peak(out))
+    silent = _peak(out) < _SILENCE
     if name == "silence" and not silent:
         return Finding(name, "note", f"it makes sound of silence, peak {level}")
     return Finding(name, "ok", "stays silence" if name == "silence" else f"peak {level}")
+
+
+def _gain(gains: dict[str, float]) -> Finding:
+    loudest = max(gains, key=lambda name: gains[name])
+    most = gains[loudest]
+    if most <= _LOUD_DB:
+        text = f"at most {most:+z.1f} dB" if most > -math.inf else "no sound comes out"
+        return Finding("gain", "ok", text)
+    text = (
+        f"{loudest} comes out {most:.1f} dB louder than it goes in: if this is not wanted, divide "
+        "by what full scale is, 32768 for 16-bit integers; samples are from -1 to 1"
+    )
+    return Finding("gain", "note", text)
+
+
+def _gain_db(sound: NDArray[np.float32], out: NDArray[np.float64]) -> float:
+    """Return how many dB the RMS level rises; -inf for silence, and if there is no level."""
+    peak = _peak(out)
+    if not (0 < peak < math.inf) or not sound.any():
+        return -math.inf
+    # Relative to the peak, because squares of what explodes would overflow.
+    after = float(np.mean(np.square(out / peak)))
+    before = float(np.mean(np.square(sound, dtype=np.float64)))
+    return 20 * math.log10(peak) + 10 * math.log10(after / before)
 
 
 def check_nan(subject: Subject) -> Finding:
@@ -129,8 +182,11 @@ def check_kept(subject: Subject) -> Finding:
     return Finding(name, "note", text)
 
 
-def _level(out: NDArray[np.float64]) -> str:
-    peak = float(np.max(np.abs(out), initial=0.0))
+def _peak(out: NDArray[np.float64]) -> float:
+    return float(np.max(np.abs(out), initial=0.0))
+
+
+def _level(peak: float) -> str:
     return f"{round(20 * np.log10(peak), 1) + 0.0:+.1f} dBFS" if peak else "none at all"
 
 

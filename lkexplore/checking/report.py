@@ -64,6 +64,8 @@ class Check:
         Memory taken, and given back, for one such block.
     kept_bytes : int or None
         Memory taken and not given back, a block.
+    left_out : tuple of str
+        Names of what there was no time for; empty if everything was tried.
 
     Examples
     --------
@@ -84,6 +86,7 @@ class Check:
     block_ms_p99: float | None = None
     block_bytes: int | None = None
     kept_bytes: int | None = None
+    left_out: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:

@@ -99,7 +99,8 @@ def check_tail(subject: Subject) -> tuple[Finding, float | None]:
     try:
         peak = float(np.max(np.abs(in_blocks(process, sound, ())), initial=0.0))
         last, heard = 0, 0
-        while heard < _LONGEST_TAIL * rate and time.monotonic() - started < _PATIENCE:
+        patience = min(_PATIENCE, subject.left / 4)
+        while heard < _LONGEST_TAIL * rate and time.monotonic() - started < patience:
             out = np.max(np.abs(np.asarray(process(silence), np.float64)), axis=0)
             peak = max(peak, float(np.max(out, initial=0.0)))
             loud = np.flatnonzero(~(out <= _QUIET * peak))
@@ -124,7 +125,8 @@ def check_stability(subject: Subject) -> Finding:
         process = subject.fresh()
         levels: list[float] = []
         started = time.monotonic()
-        while len(levels) < _LONG_RUN and time.monotonic() - started < _PATIENCE:
+        patience = min(_PATIENCE, subject.left / 4)
+        while len(levels) < _LONG_RUN and time.monotonic() - started < patience:
             try:
                 out = np.asarray(process(second), np.float64)
             except BlockFailed as error:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import math
+import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
@@ -11,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FilterError, SoundError
-from ..filters import Filter, as_filter
+from ..filters import Filter, FunctionFilter, as_filter
+from ..filters.output import as_output
 from ..sound.convert import WEBRTC_RATE
 
-__all__ = ["BlockFailed", "Process", "Subject", "in_blocks"]
+__all__ = ["BlockFailed", "OutOfTime", "Process", "Subject", "in_blocks"]
 
 Process: TypeAlias = Callable[[NDArray[np.float32]], NDArray[Any]]
 
@@ -25,6 +28,10 @@ class BlockFailed(FilterError):
     def __init__(self, message: str, refused: bool = False) -> None:
         super().__init__(message)
         self.refused = refused
+
+
+class OutOfTime(Exception):
+    """The time that a part of the check may take is over."""
 
 
 class Subject:
@@ -45,6 +52,9 @@ class Subject:
         A function has no ``reset``, so its memory can only be flushed with silence.
     sample_rate, latency : int
         Sample rate in Hz, and the latency that the filter declares, in samples.
+    deadline : float
+        Instant of ``time.monotonic()``, in seconds, from which on no more blocks go in: then
+        :class:`OutOfTime` is raised.
 
     Raises
     ------
@@ -55,19 +65,17 @@ class Subject:
     def __init__(self, thing: Any, sample_rate: int | None = None) -> None:
         self._function: Process | None = None
         self._filter: Filter | None = None
-        if callable(getattr(thing, "process", None)) or isinstance(thing, type):
-            self._filter = as_filter(thing)
-            self.kind = "filter" if isinstance(thing, Filter) else "object"
-        elif callable(thing):
+        self.deadline = math.inf
+        made = as_filter(thing)
+        plain = isinstance(made, FunctionFilter) and made is not thing
+        if isinstance(made, FunctionFilter) and plain and not made.takes_state:
             self._function = thing
             self.kind = "function"
         else:
-            raise FilterError(
-                f"{type(thing).__name__} cannot be checked: give a filter, an object with "
-                "process(block), or a function of a block"
-            )
+            self._filter = made
+            self.kind = "filter" if plain or made is thing else "object"
         self.name = _name(thing)
-        self.can_reset = callable(getattr(thing, "reset", None))
+        self.can_reset = callable(getattr(made if plain else thing, "reset", None))
         self.sample_rate = sample_rate or (
             self._filter.sample_rate if self._filter else WEBRTC_RATE
         )
@@ -93,11 +101,22 @@ class Subject:
     def fresh(self, channels: int = 2) -> Process:
         """Return the processing of blocks by a copy that has heard nothing."""
         if self._function is not None:
+            self.spend()
             # Another test tells of a function that cannot take silence.
             with contextlib.suppress(Exception), np.errstate(all="ignore"):
                 self._function(np.zeros((channels, self.sample_rate), np.float32))
-            return _careful(self._function)
+            return self._careful(self._function)
         return self.resettable()[0]
+
+    @property
+    def left(self) -> float:
+        """Seconds until the deadline, 0 or more."""
+        return max(0.0, self.deadline - time.monotonic())
+
+    def spend(self) -> None:
+        """Raise OutOfTime from the deadline on."""
+        if time.monotonic() >= self.deadline:
+            raise OutOfTime
 
     def raw(self, block: NDArray[np.float32]) -> None:
         """Give a fresh copy the block itself, not a copy of it, and ignore what it raises."""
@@ -119,7 +138,44 @@ class Subject:
             if worker.sample_rate != self.sample_rate:
                 worker.sample_rate = self.sample_rate
         worker.reset()
-        return _careful(worker.process), worker.reset
+        return self._careful(worker.process), worker.reset
+
+    def _careful(self, process: Process) -> Process:
+        """Return a processing that keeps the caller's block and says what went wrong, on what."""
+
+        def run(block: NDArray[np.float32]) -> NDArray[Any]:
+            self.spend()
+            shape = block.shape
+            try:
+                with np.errstate(all="ignore"):
+                    out = _sound(process(block.copy()))
+            except BlockFailed:
+                raise
+            except Exception as error:
+                raise BlockFailed(
+                    f"it raised {type(error).__name__} ({_message(error)}) "
+                    f"on a block of shape {shape}",
+                    refused=isinstance(error, SoundError),
+                ) from error
+            if out.ndim != 2 or out.shape[1] != shape[1]:
+                raise BlockFailed(
+                    f"it made {out.shape} of a block of shape {shape}: "
+                    "return (channels, n) with the same n"
+                )
+            return out
+
+        return run
+
+
+def _sound(result: object) -> NDArray[Any]:
+    try:
+        return as_output(result, "it")
+    except FilterError as error:
+        raise BlockFailed(str(error).replace("'it'", "it", 1)) from None
+
+
+def _message(error: Exception) -> str:
+    return " ".join(str(error).split()) or "no message"
 
 
 def _name(thing: Any) -> str:
@@ -128,44 +184,26 @@ def _name(thing: Any) -> str:
     return getattr(thing, "__name__", "") or repr(thing)
 
 
-def _careful(process: Process) -> Process:
-    """Return a processing that keeps the caller's block and says what went wrong, and on what."""
-
-    def run(block: NDArray[np.float32]) -> NDArray[Any]:
-        shape = block.shape
-        try:
-            with np.errstate(all="ignore"):
-                out = np.asarray(process(block.copy()))
-        except Exception as error:
-            raise BlockFailed(
-                f"it raised {type(error).__name__} ({str(error).strip() or 'no message'}) "
-                f"on a block of shape {shape}",
-                refused=isinstance(error, SoundError),
-            ) from error
-        if out.ndim != 2 or out.shape[1] != shape[1]:
-            raise BlockFailed(
-                f"it made {out.shape} of a block of shape {shape}: "
-                "return (channels, n) with the same n"
-            )
-        if out.dtype.kind not in "fiu":
-            raise BlockFailed(f"it put out {out.dtype}: return float32")
-        return out
-
-    return run
-
-
 def in_blocks(
-    process: Process, samples: NDArray[np.float32], sizes: Iterable[int]
+    process: Process, samples: NDArray[np.float32], sizes: Iterable[int], *, partial: bool = False
 ) -> NDArray[np.float64]:
-    """Return the joined output of blocks of such sizes, the last one being what is left."""
-    out, begin = [], 0
-    for size in sizes:
-        out.append(process(samples[:, begin : begin + size]))
-        begin += size
-        if begin >= samples.shape[1]:
-            break
-    if begin < samples.shape[1] or not out:
-        out.append(process(samples[:, begin:]))
+    """Return the joined output of blocks of such sizes, the last one being what is left.
+
+    If it may be partial, the output ends where the time is over, unless there is none at all.
+    """
+    out: list[NDArray[Any]] = []
+    begin = 0
+    try:
+        for size in sizes:
+            out.append(process(samples[:, begin : begin + size]))
+            begin += size
+            if begin >= samples.shape[1]:
+                break
+        if begin < samples.shape[1] or not out:
+            out.append(process(samples[:, begin:]))
+    except OutOfTime:
+        if not (partial and out):
+            raise
     channels = {part.shape[0] for part in out}
     if len(channels) > 1:
         raise BlockFailed(

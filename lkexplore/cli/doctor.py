@@ -35,6 +35,9 @@ _PACKAGES = (
 )
 """Packages whose versions are told."""
 
+_PROXY_VARIABLES = ("http_proxy", "https_proxy")
+"""Environment variables, in small letters, that name proxies for a server's signalling."""
+
 _FORMATS = ("WAV", "FLAC", "OGG", "MP3")
 """Formats of sound files that must be readable."""
 
@@ -65,7 +68,9 @@ def examine() -> Iterator[Finding]:
         _python,
         _packages,
         _sound_files,
+        _browser_client,
         _network,
+        _proxies,
         _server,
     )
     for check in checks:
@@ -123,6 +128,15 @@ def _sound_files() -> Iterator[Finding]:
     )
 
 
+def _browser_client() -> Iterator[Finding]:
+    """Look for LiveKit's client for browsers, which `BrowserParticipant` alone needs."""
+    from ..notebook.page import MEND, why_missing
+
+    why = why_missing()
+    seen = f"BrowserParticipant cannot be used, LiveKit's client for browsers is missing: {why}"
+    yield Finding(not why, seen if why else "LiveKit's client for browsers is there", MEND)
+
+
 def _network() -> Iterator[Finding]:
     """Look for an interface besides loopback that is up, which WebRTC needs for its addresses."""
     names = [name for _, name in socket.if_nameindex() if not name.startswith("lo")]
@@ -133,6 +147,19 @@ def _network() -> Iterator[Finding]:
         "switch on any network (wired, wireless, a VPN or a virtual one): with loopback alone "
         "WebRTC finds no address, even for a server on this computer",
     )
+
+
+def _proxies() -> Iterator[Finding]:
+    """Name the proxy through which the server is reached, if there is one."""
+    from ..sdk.proxy import proxy_for
+
+    url = os.environ.get("LIVEKIT_URL", "").strip()
+    proxy = proxy_for(url) if url else None
+    if proxy is not None:
+        seen = f"the server is reached through the proxy {proxy.address}, which {proxy.variable}"
+        yield Finding(True, f"{seen} names; NO_PROXY names what is to be reached directly")
+    elif named := sorted(name for name in os.environ if name.lower() in _PROXY_VARIABLES):
+        yield Finding(True, f"{', '.join(named)} set; the server is reached directly")
 
 
 def _is_up(name: str) -> bool:

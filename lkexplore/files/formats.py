@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import FileError
+from ..sound.in_words import shown
 
 __all__ = ["FORMATS", "Format", "as_target", "fitting"]
 
@@ -52,9 +53,17 @@ def as_target(path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     FileError
-        If there is a folder of that name, or no folder to hold the file.
+        If it is no path, if there is a folder of that name, or no folder to hold the file.
     """
-    target = Path(os.path.realpath(path))
+    try:
+        target = Path(os.path.realpath(path))
+        # Bytes make a Path of bytes, and 0 is the number of an open file.
+        if not isinstance(path, str | os.PathLike) or "\0" in str(target):
+            raise TypeError
+    except (TypeError, ValueError):
+        raise FileError(
+            f"{shown(path)} is no path of a file: give text such as 'voice.flac', or a Path"
+        ) from None
     if os.path.isdir(target):
         raise FileError(f"{target} is a folder: give the path of a file in it")
     if not os.path.isdir(target.parent):

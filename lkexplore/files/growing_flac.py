@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .given_file import for_library
+
 __all__ = ["GrowingFlac"]
 
 _PIECE = 1 << 12
@@ -135,7 +137,7 @@ class GrowingFlac:
                 return False
 
         return Encoder(
-            self._path,
+            for_library(self._path),
             "w",
             self._rate,
             self._channels,

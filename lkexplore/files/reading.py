@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..errors import FileError
 from ..sound.recording import Recording
 from ..sound.timing import clip, cut
+from .given_file import check_contents, for_library, printable
 from .unfinished_wav import mended
 
 if TYPE_CHECKING:
@@ -73,10 +74,11 @@ def read_part(
     import soundfile
 
     if os.path.isdir(source):
-        raise FileError(f"{source} is a folder: give the path of a sound file")
+        raise FileError(f"{printable(source)} is a folder: give the path of a sound file")
     if not os.path.exists(source):
-        raise FileError(f"there is no file {source}: check the path, from {Path.cwd()}")
+        raise FileError(f"there is no file {printable(source)}: check the path, from {Path.cwd()}")
     try:
+        check_contents(source)
         with _opened(source) as file:
             length, rate = _length(file, source.stat().st_size), file.samplerate
             part = slice(start, end)
@@ -89,11 +91,13 @@ def read_part(
             return _read(file, stop - begin, source, beyond=False), rate, begin
     except soundfile.SoundFileError as error:
         raise FileError(
-            f"{source} cannot be read as sound: {one_line(error)}; "
+            f"{printable(source)} cannot be read as sound: {_reason(error)}; "
             "wav, flac, ogg, mp3 and whatever else libsndfile knows can"
         ) from None
+    except FileError:
+        raise
     except OSError as error:
-        raise FileError(f"{source} cannot be read: {error.strerror or error}") from None
+        raise FileError(f"{printable(source)} cannot be read: {error.strerror or error}") from None
 
 
 def assemble(samples: NDArray[np.float32], begin: int, facts: Facts) -> Recording:
@@ -131,7 +135,16 @@ def assemble(samples: NDArray[np.float32], begin: int, facts: Facts) -> Recordin
 
 def one_line(error: BaseException) -> str:
     """Return the message of another library's error, in one line and without a full stop."""
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    # Without the path, which is in the message already, or is that of a passing file.
+    text = getattr(error, "error_string", None) or str(error)
+    return " ".join(text.split()).rstrip(".") or type(error).__name__
+
+
+def _reason(error: BaseException) -> str:
+    text = one_line(error)
+    # The decoder of mp3 says so of every file in which it finds no sound.
+    missing = "does not exist" in text
+    return "there is no sound in it, or of another kind than its name says" if missing else text
 
 
 @contextlib.contextmanager
@@ -144,7 +157,8 @@ def _opened(source: Path) -> Iterator[soundfile.SoundFile]:
         def seekable(self) -> bool:
             return False
 
-    with mended(source) or contextlib.nullcontext(source) as readable, Straight(readable) as file:
+    plain = contextlib.nullcontext(for_library(source))
+    with mended(source) or plain as readable, Straight(readable) as file:
         yield file
 
 
@@ -181,7 +195,7 @@ def _read(
         if count < promised or not promised:
             seconds = (count + sum(piece.shape[1] for piece in more)) / file.samplerate
             warnings.warn(
-                f"{source} is broken after {seconds:.3f} s, the rest was not read "
+                f"{printable(source)} is broken after {seconds:.3f} s, the rest was not read "
                 f"({one_line(error)})",
                 stacklevel=4,
             )

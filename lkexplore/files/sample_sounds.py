@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import FileError
+from ..sound.in_words import shown
 from ..sound.recording import Recording
 from .load_save import load
 
@@ -67,9 +68,9 @@ def sample(name: str) -> Recording:
     1
     """
     files = _files()
-    if name not in files:
+    if not isinstance(name, str) or name not in files:
         known = ", ".join(sorted(files)) or "none, for the package's data are missing: reinstall it"
-        raise FileError(f"there is no sample {name!r}: use one of {known}")
+        raise FileError(f"there is no sample {shown(name)}: use one of {known}")
     return load(files[name])
 
 

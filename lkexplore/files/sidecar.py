@@ -22,6 +22,7 @@ from ..sound.validation import as_sample_rate
 __all__ = [
     "Facts",
     "SidecarWarning",
+    "is_sidecar",
     "read_sidecar",
     "remove_sidecar",
     "sidecar_path",
@@ -195,11 +196,19 @@ def read_sidecar(path: str | os.PathLike[str], sample_rate: int | None = None) -
     return facts
 
 
+def is_sidecar(source: Path) -> bool:
+    """Return whether a file is a sidecar that this package wrote."""
+    try:
+        return _MARK in _content(source)
+    except (OSError, ValueError, RecursionError):
+        return False
+
+
 def remove_sidecar(path: str | os.PathLike[str]) -> None:
     """Remove the sidecar of a file that is replaced; another program's JSON stays."""
     source = sidecar_path(path)
-    with contextlib.suppress(OSError, ValueError, RecursionError):
-        if _MARK in _content(source):
+    if is_sidecar(source):
+        with contextlib.suppress(OSError):
             source.unlink()
 
 

@@ -13,10 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import FileError, SoundError
 from ..sound.convert import int16_of, int24_of
-from ..sound.validation import MAX_CHANNELS, as_sample_rate, as_samples
+from ..sound.in_words import shown
+from ..sound.validation import MAX_CHANNELS, as_sample_rate, as_samples, is_whole
 from .formats import as_target, fitting
 from .growing_flac import GrowingFlac
 from .growing_wav import GrowingWav
+from .new_file import check_free
 from .sidecar import remove_sidecar
 
 __all__ = ["SoundWriter", "check_stream_path"]
@@ -38,7 +40,12 @@ class _Growing(Protocol):
 
 
 def check_stream_path(
-    path: str | os.PathLike[str], sample_rate: int, channels: int, *, overwrite: bool = False
+    path: str | os.PathLike[str],
+    sample_rate: int,
+    channels: int,
+    *,
+    overwrite: bool = False,
+    sidecar: bool = False,
 ) -> Path:
     """Say at once whether a file can be streamed to, before there is any sound.
 
@@ -47,6 +54,8 @@ def check_stream_path(
     path, sample_rate, channels, overwrite
         Path, sample rate in Hz, number of channels, and whether a file may be replaced, as for
         :class:`SoundWriter`.
+    sidecar : bool
+        Whether a sidecar will be written beside it, whose place must then be free, too.
 
     Returns
     -------
@@ -66,11 +75,11 @@ def check_stream_path(
     'x.flac'
     """
     target = as_target(path)
-    if not 1 <= channels <= MAX_CHANNELS:
-        raise SoundError(f"{channels!r} channels cannot be written: give 1 to {MAX_CHANNELS}")
+    if not (is_whole(channels) and 1 <= channels <= MAX_CHANNELS):
+        raise SoundError(f"{shown(channels)} channels cannot be written: give 1 to {MAX_CHANNELS}")
     fitting(target, channels, as_sample_rate(sample_rate), _KINDS)
-    if os.path.lexists(target) and not overwrite:
-        raise _exists(target)
+    if not overwrite:
+        check_free(target, sidecar=sidecar)
     return target
 
 
@@ -92,7 +101,8 @@ class SoundWriter:
         Whether to keep 16-bit integers, the form in which sound comes out of a room. If false,
         32-bit floats (wav) or 24-bit integers (flac).
     overwrite : bool
-        Whether to replace a file that is there; a sidecar of it goes too.
+        Whether to replace a file that is there; a sidecar of it goes too. Otherwise nothing is
+        ever overwritten, whoever else writes at the same time.
 
     Attributes
     ----------
@@ -145,7 +155,9 @@ class SoundWriter:
                 self.path, self._rate, channels, exact16=exact16, overwrite=overwrite
             )
         except FileExistsError:
-            raise _exists(self.path) from None
+            # Another program was faster.
+            check_free(self.path)
+            raise FileError(f"{self.path} cannot be written: it was there for a moment") from None
         except OSError as error:
             raise FileError(f"{self.path} cannot be written: {error.strerror or error}") from None
         remove_sidecar(self.path)
@@ -281,7 +293,3 @@ class SoundWriter:
                 f"the first {self.seconds:.3f} s are in it"
             )
             raise self._failure from None
-
-
-def _exists(target: Path) -> FileError:
-    return FileError(f"{target} exists already: give another name, or overwrite=True")

@@ -7,7 +7,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg.blas import dtrsv
 
 from ..errors import FilterError
+from ..sound.in_words import kind_of, shown
 from ..sound.recording import Recording
+from ..sound.validation import is_whole
 from .engine.far_end_input import FarEnd
 from .engine.stateful import RunningFilter
 from .parameter import Parameter
@@ -46,15 +48,11 @@ class Lms(RunningFilter):
     ) -> None:
         if reference is not None and not isinstance(reference, Recording):
             raise FilterError(
-                f"{type(reference).__name__} is no reference: give a Recording, "
+                f"{kind_of(reference)} is no reference: give a Recording, "
                 "or none and feed blocks by far(block)"
             )
-        if (
-            isinstance(taps, bool)
-            or not isinstance(taps, int | np.integer)
-            or not 1 <= taps <= 4096
-        ):
-            raise FilterError(f"taps={taps!r} cannot be: give a whole number from 1 to 4096")
+        if not (is_whole(taps) and 1 <= taps <= 4096):
+            raise FilterError(f"taps={shown(taps)} cannot be: give a whole number from 1 to 4096")
         self.reference = reference
         self.taps = int(taps)
         self.set(step=step)

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import FilterError
+from ..sound.in_words import shown
+from ..sound.validation import is_whole
 
 __all__ = [
     "PolesZeros",
@@ -64,7 +66,7 @@ def as_frequencies(hz: ArrayLike, sample_rate: int) -> NDArray[np.float64]:
         frequencies = np.asarray(hz, dtype=np.float64)
     except (TypeError, ValueError):
         raise FilterError(
-            f"{hz!r} are no frequencies: give numbers from 0 to {half:g} Hz"
+            f"{shown(hz)} are no frequencies: give numbers from 0 to {half:g} Hz"
         ) from None
     if not np.all((frequencies >= 0) & (frequencies <= half)):
         raise FilterError(
@@ -76,8 +78,10 @@ def as_frequencies(hz: ArrayLike, sample_rate: int) -> NDArray[np.float64]:
 
 def impulse(n: int) -> NDArray[np.float64]:
     """Return a single sample of height 1 and silence after it, of shape (1, n)."""
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or not 1 <= n <= _LONGEST:
-        raise FilterError(f"n={n!r} samples cannot be: give a whole number from 1 to {_LONGEST}")
+    if not (is_whole(n) and 1 <= n <= _LONGEST):
+        raise FilterError(
+            f"n={shown(n)} samples cannot be: give a whole number from 1 to {_LONGEST}"
+        )
     samples = np.zeros((1, int(n)))
     samples[0, 0] = 1.0
     return samples

@@ -1,4 +1,4 @@
-"""Any object with ``process``, as a filter."""
+"""Any object with ``process``, or any function of a block, as a filter."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FilterError
+from ..sound.in_words import kind_of
 from .filter import Filter
+from .function import FunctionFilter
+from .output import as_output
 
 __all__ = ["as_filter"]
 
@@ -21,7 +24,7 @@ class _Plain(Filter):
         self.inner = inner
 
     def process(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
-        return self.inner.process(block)  # type: ignore[no-any-return]
+        return as_output(self.inner.process(block), self.inner)
 
     def reset(self) -> None:
         reset = getattr(self.inner, "reset", None)
@@ -49,13 +52,17 @@ class _Plain(Filter):
 
 
 def as_filter(thing: Any) -> Filter:
-    """Make a filter of any object that has ``process(block)``.
+    """Make a filter of any object that has ``process(block)``, or of a function of a block.
+
+    Everything that takes filters does this by itself, ``recording | function`` included.
 
     Parameters
     ----------
     thing : object
-        A Filter, or an object with ``process`` and, where it needs them, ``reset``, ``latency``,
-        ``sample_rate`` and ``copy``, as in :class:`Filter`.
+        A Filter; an object with ``process`` and, where it needs them, ``reset``, ``latency``,
+        ``sample_rate`` and ``copy``, as in :class:`Filter`; or a function ``f(block)``, or
+        ``f(block, state)`` that returns the next state too, as for :func:`from_function`. Its first
+        state is None. They put out floats, or int16, which is divided by 32768.
 
     Returns
     -------
@@ -65,11 +72,12 @@ def as_filter(thing: Any) -> Filter:
     Raises
     ------
     FilterError
-        If it has no ``process``, or is a class instead of an object.
+        If it is none of these, a class instead of an object, or a function that takes another
+        number of arguments.
 
     See Also
     --------
-    from_function : A filter of a plain function.
+    from_function : A filter of a function, with its first state and its latency.
     Filter : Base class of filters of your own.
     lkexplore.check : Try whether a filter does live what it does on a recording.
 
@@ -83,14 +91,18 @@ def as_filter(thing: Any) -> Filter:
     ...     def process(self, block): return block / 2
     >>> as_filter(Half()).process(np.ones((1, 2), "f4")).tolist()
     [[0.5, 0.5]]
+    >>> as_filter(lambda block: block / 4).process(np.ones((1, 2), "f4")).tolist()
+    [[0.25, 0.25]]
     """
     if isinstance(thing, Filter):
         return thing
     if isinstance(thing, type):
         raise FilterError(f"{thing.__name__} is a class: give an object, {thing.__name__}(...)")
-    if not callable(getattr(thing, "process", None)):
-        raise FilterError(
-            f"{type(thing).__name__} is no filter: give an object with process(block), or "
-            "lkexplore.filters.from_function(f) for a function f"
-        )
-    return _Plain(thing)
+    if callable(getattr(thing, "process", None)):
+        return _Plain(thing)
+    if callable(thing):
+        return FunctionFilter(thing)
+    raise FilterError(
+        f"{kind_of(thing)} is no filter: give one of lkexplore.filters, a function of a block, "
+        "or an object with process(block)"
+    )

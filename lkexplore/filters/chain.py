@@ -13,6 +13,7 @@ from .any_object import as_filter
 from .engine.member_filters import Members
 from .filter import Filter
 from .linear.fused_chain import grouped
+from .output import as_output
 
 __all__ = ["Chain"]
 
@@ -22,7 +23,7 @@ class Chain(Members):
 
     Parameters
     ----------
-    *filters : Filter, or any object with a ``process`` method
+    *filters : Filter, object with ``process``, or function of a block
         The filters in the order in which sound passes. They stay the same objects, so that setting
         a parameter of one works in the chain; only an object given twice is copied for its second
         place. Chains among them are taken apart.
@@ -35,7 +36,7 @@ class Chain(Members):
     Raises
     ------
     FilterError
-        If there is none, if one has no ``process``, or if they were set to different rates.
+        If there is none, if one is no filter, or if they were set to different rates.
 
     Notes
     -----
@@ -64,7 +65,7 @@ class Chain(Members):
         if self._steps is None:
             self._steps = grouped(self.filters)
         for step in self._steps:
-            block = step.process(block)
+            block = as_output(step.process(block), step)
         return block
 
     def reset(self) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence, Sized
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FilterError
+from ..sound.in_words import shown
+from ..sound.validation import as_real
 from .biquads import HighShelf, LowShelf, Peaking, peak_section
 from .chain import Chain
 from .filter import Filter
@@ -54,7 +57,8 @@ class GraphicEq(LinearFilter):
     db_16000 = _octave()
 
     def __init__(self, gains_db: Sequence[float]) -> None:
-        count = len(gains_db) if isinstance(gains_db, Sized) else repr(gains_db)
+        listed = isinstance(gains_db, Sized) and np.ndim(gains_db) > 0
+        count = len(gains_db) if listed else shown(gains_db)
         if count != len(_NAMES):
             raise FilterError(
                 f"{count} gains cannot be: give {len(_NAMES)}, one an octave from 31 to "
@@ -136,10 +140,11 @@ def graphic_eq(gains_db: Sequence[float] | Mapping[float, float] = (0.0,) * 10) 
         return GraphicEq(gains_db)
     values = dict.fromkeys(_NAMES, 0.0)
     for hz, gain in gains_db.items():
-        name = f"db_{int(hz)}"
+        number = as_real(hz)
+        name = f"db_{int(number)}" if math.isfinite(number) else ""
         if name not in values:
             known = ", ".join(each.removeprefix("db_") for each in _NAMES)
-            raise FilterError(f"there is no band at {hz!r} Hz: use {known}")
+            raise FilterError(f"there is no band at {shown(hz)} Hz: use {known}")
         values[name] = gain
     return GraphicEq(list(values.values()))
 
@@ -197,6 +202,7 @@ def parametric_eq(
 
 
 def _band(given: Sequence[float]) -> Sequence[float]:
-    if isinstance(given, int | float | str) or len(given) not in (2, 3):
-        raise FilterError(f"{given!r} is no band: give (hz, gain_db) or (hz, gain_db, q)")
+    listed = isinstance(given, list | tuple | np.ndarray)
+    if not listed or np.ndim(given) != 1 or len(given) not in (2, 3):
+        raise FilterError(f"{shown(given)} is no band: give (hz, gain_db) or (hz, gain_db, q)")
     return given

@@ -14,8 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import FilterError, SoundError
 from ..sound.convert import WEBRTC_RATE
+from ..sound.in_words import kind_of
 from ..sound.validation import as_sample_rate
 from .analysis import PolesZeros
+from .output import as_output
 from .parameter import BoundParameter, Parameter
 
 if TYPE_CHECKING:
@@ -46,7 +48,8 @@ class Filter(ABC):
 
     Notes
     -----
-    ``recording | filter`` is ``filter(recording)``; ``first | second`` is a :class:`Chain`.
+    ``recording | filter`` is ``filter(recording)``; ``first | second`` is a :class:`Chain`, and
+    either may be a plain function of a block.
     Taught in ``notebooks/01_quickstart.ipynb``.
 
     Examples
@@ -259,7 +262,7 @@ class Filter(ABC):
 
         if not isinstance(recording, Recording):
             raise FilterError(
-                f"{type(recording).__name__} cannot be filtered as a whole: give a Recording, "
+                f"{kind_of(recording)} cannot be filtered as a whole: give a Recording, "
                 "or blocks of shape (channels, n) to process()"
             )
         if not recording.samples.size:
@@ -275,12 +278,12 @@ class Filter(ABC):
     def __or__(self, other: Any) -> Chain:
         from .chain import Chain
 
-        return Chain(self, other) if callable(getattr(other, "process", None)) else NotImplemented
+        return Chain(self, other)
 
     def __ror__(self, other: Any) -> Chain:
         from .chain import Chain
 
-        return Chain(other, self) if callable(getattr(other, "process", None)) else NotImplemented
+        return Chain(other, self)
 
     def __repr__(self) -> str:
         values = (
@@ -335,7 +338,7 @@ def _run(worker: Filter, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         missing = min(_CHUNK, length + late - begin) - block.shape[1]
         if missing:
             block = np.pad(block, ((0, 0), (0, missing)))
-        result = np.asarray(worker.process(block))
+        result = as_output(worker.process(block), worker)
         if result.ndim != 2 or result.shape[1] != block.shape[1]:
             raise FilterError(
                 f"{worker!r} made {result.shape} of a block of shape {block.shape}: "

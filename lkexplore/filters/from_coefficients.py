@@ -7,7 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.signal import freqz, lfilter
 
 from ..errors import FilterError
-from ..sound.validation import as_sample_rate
+from ..sound.in_words import kind_of, shown
+from ..sound.validation import as_sample_rate, is_whole
 from .analysis import PolesZeros, delay_of_polynomial
 from .linear.design import Design, SosDesign
 from .linear.fir_convolution import FirDesign
@@ -20,16 +21,20 @@ _SILENCE = 1e-150
 """
 
 
+_HIGH_ORDER = 4
+"""Number of poles from which on rounding of the a may move one out of the unit circle."""
+
+
 class Coefficients(LinearFilter):
     """A filter of given coefficients, without parameters; see :func:`from_sos`, :func:`from_ba`."""
 
     def __init__(
-        self, design: Design, shown: str, sample_rate: int | None = None, latency: int = 0
+        self, design: Design, text: str, sample_rate: int | None = None, latency: int = 0
     ) -> None:
-        if isinstance(latency, bool) or not isinstance(latency, int) or latency < 0:
-            raise FilterError(f"latency={latency!r} cannot be: give whole samples, 0 or more")
+        if not is_whole(latency) or latency < 0:
+            raise FilterError(f"latency={shown(latency)} cannot be: give whole samples, 0 or more")
         self._given = design
-        self._shown = shown
+        self._shown = text
         self._made_for = None if sample_rate is None else as_sample_rate(sample_rate)
         self.latency = latency
         if self._made_for is not None:
@@ -180,7 +185,9 @@ def from_ba(
 
     Notes
     -----
-    From an order of about six on, sections are more precise: see :func:`from_sos`.
+    From an order of about six on, sections are more precise: see :func:`from_sos`. A stable design
+    of a high order may be unstable as polynomials, only because their coefficients are rounded:
+    this is refused, and told apart from a design that is unstable.
     Taught in ``notebooks/04_filters.ipynb``.
 
     Examples
@@ -194,19 +201,25 @@ def from_ba(
         raise FilterError("coefficients cannot be: give at least one b and one a, a[0] not 0")
     over, under = over / under[0], under / under[0]
     under = under[: np.flatnonzero(under)[-1] + 1]
-    shown = f"from_ba({len(over)} b, {len(under)} a)"
+    text = f"from_ba({len(over)} b, {len(under)} a)"
     if len(under) == 1:
-        return Coefficients(FirDesign(over), shown, sample_rate, latency)
-    radius = float(np.abs(np.roots(under)).max())
-    _stable(radius)
-    return Coefficients(_BaDesign(over, under, radius), shown, sample_rate, latency)
+        return Coefficients(FirDesign(over), text, sample_rate, latency)
+    poles = np.roots(under)
+    radius = float(np.abs(poles).max())
+    _stable(radius, rounded=len(poles) >= _HIGH_ORDER and _rounding_matters(under, poles))
+    return Coefficients(_BaDesign(over, under, radius), text, sample_rate, latency)
 
 
 def _numbers(name: str, given: ArrayLike, dimensions: int) -> NDArray[np.float64]:
     try:
-        found = np.array(given, dtype=np.float64, ndmin=dimensions)
+        array = np.asarray(given)
+        if array.dtype.kind not in "fiu":
+            raise TypeError
+        found = np.array(array, dtype=np.float64, ndmin=dimensions)
     except (TypeError, ValueError):
-        raise FilterError(f"{name} are no real numbers: give an array of them") from None
+        raise FilterError(
+            f"{name} of type {kind_of(given)} are no real numbers: give an array of them"
+        ) from None
     if found.ndim != dimensions or not np.isfinite(found).all():
         raise FilterError(
             f"{name} of shape {found.shape} cannot be: give finite numbers "
@@ -215,8 +228,27 @@ def _numbers(name: str, given: ArrayLike, dimensions: int) -> NDArray[np.float64
     return found
 
 
-def _stable(radius: float) -> None:
-    if radius >= 1:
+def _rounding_matters(under: NDArray[np.float64], poles: NDArray[np.inexact]) -> bool:
+    """Return whether the outermost pole may be out there only because coefficients were rounded.
+
+    Some exact root is within n |p / p'| of any point (Laguerre); rounding changes p by as much as
+    the last bits of all its terms.
+    """
+    outermost = poles[np.argmax(np.abs(poles))]
+    rounding = np.finfo(np.float64).eps * np.polyval(np.abs(under), np.abs(outermost))
+    slope = np.abs(np.polyval(np.polyder(under), outermost))
+    with np.errstate(divide="ignore"):
+        return bool(np.abs(outermost) - len(poles) * rounding / slope < 1)
+
+
+def _stable(radius: float, *, rounded: bool = False) -> None:
+    if radius >= 1 and rounded:
+        raise FilterError(
+            f"rounding of these coefficients puts a pole at {radius:.6g} from the middle, outside "
+            "1, so the filter never comes to rest: design it as sections, output='sos' in "
+            "scipy.signal, for lkexplore.filters.from_sos, which are precise at high orders"
+        )
+    if not radius < 1:
         raise FilterError(
             f"a pole at {radius:.6g} from the middle makes a filter that never comes to rest: "
             "all must be within 1; look for a wrong sign among the a"

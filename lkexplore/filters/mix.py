@@ -15,6 +15,7 @@ from .chain import Chain
 from .engine.ramp import Ramp
 from .filter import Filter
 from .linear.poles_zeros import sum_of
+from .output import as_output
 from .parameter import BoundParameter, Parameter
 
 __all__ = ["Mix", "mix"]
@@ -41,9 +42,9 @@ class Mix(Filter):
     def process(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
         """Filter the next block; see :meth:`Filter.process`."""
         dry = as_block(block)
-        wet = self.filter.process(dry)
+        wet = as_output(self.filter.process(dry), self.filter)
         if not dry.shape[1]:
-            return wet
+            return wet.astype(np.float32, copy=False)
         late = self.filter.latency
         if self._past is None or self._past.shape != (dry.shape[0], late):
             self._past = np.zeros((dry.shape[0], late), dtype=np.float32)
@@ -127,7 +128,7 @@ def mix(filter: Any, wet: float = 0.5) -> Mix:
 
     Parameters
     ----------
-    filter : Filter or object with ``process``
+    filter : Filter, object with ``process``, or function of a block
         The filter, used as it is and not copied, so that its parameters act in the mix.
     wet : float
         Share of the filtered sound, 0 to 1; the rest is the unfiltered, delayed by the filter's

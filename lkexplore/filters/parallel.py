@@ -16,6 +16,7 @@ from .engine.member_filters import Members
 from .filter import Filter
 from .linear.delay_line import DelayLine
 from .linear.poles_zeros import sum_of
+from .output import as_output
 
 __all__ = ["Parallel", "parallel"]
 
@@ -37,7 +38,7 @@ class Parallel(Members):
         total: NDArray[np.float32] | None = None
         for member, line, wait in zip(self.filters, self._lines, self._waits(), strict=True):
             # A copy, because a filter of the user's may work in place.
-            out = np.asarray(member.process(checked.copy()))
+            out = as_output(member.process(checked.copy()), member)
             if out.ndim != 2 or out.shape[1] != checked.shape[1]:
                 raise FilterError(
                     f"{member!r} made {out.shape} of a block of shape {checked.shape}: "
@@ -127,7 +128,7 @@ def parallel(*filters: Any) -> Parallel:
 
     Parameters
     ----------
-    *filters : Filter, or any object with a ``process`` method
+    *filters : Filter, object with ``process``, or function of a block
         The filters, at least one; all must give the same number of channels. They stay the same
         objects, so that setting a parameter of one works in the sum; one given twice is copied.
 
@@ -141,7 +142,7 @@ def parallel(*filters: Any) -> Parallel:
     Raises
     ------
     FilterError
-        If there is none, or one has no ``process``.
+        If there is none, or one is no filter.
 
     See Also
     --------

@@ -8,6 +8,8 @@ from typing import Any, Literal, Protocol, overload
 import numpy as np
 
 from ..errors import FilterError
+from ..sound.in_words import shown
+from ..sound.validation import as_real
 
 __all__ = ["BoundParameter", "Parameter", "Scale", "flag", "frequency"]
 
@@ -132,18 +134,15 @@ class Parameter:
         FilterError
             If it is no finite number in the range.
         """
-        try:
-            number = float(value)
-        except (TypeError, ValueError, OverflowError):
-            number = math.nan
-        fits = self.low <= number <= self.high and not isinstance(value, str | bool)
+        number = as_real(value)
+        fits = self.low <= number <= self.high
         if not fits or (self.whole and (number - self.low) % self.step):
             kind = "a whole number" if self.whole else "a number"
             if self.step > 1:
                 kind += f" in steps of {self.step}"
             unit = f" {self.unit}" if self.unit else ""
             raise FilterError(
-                f"{self.name}={value!r} cannot be: "
+                f"{self.name}={shown(value)} cannot be: "
                 f"give {kind} from {self.low:g} to {self.high:g}{unit}"
             )
         return int(number) if self.whole else number
@@ -243,5 +242,5 @@ def flag(name: str, value: Any) -> bool:
     """Return a value that is True or False, or raise FilterError if it is neither."""
     # Otherwise anything that is not empty would count as true, even "off".
     if not isinstance(value, bool | np.bool_):
-        raise FilterError(f"{name}={value!r} cannot be: give True or False")
+        raise FilterError(f"{name}={shown(value)} cannot be: give True or False")
     return bool(value)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FilterError
+from ..sound.in_words import kind_of, shown
 from .engine.overlap import Frames
 from .engine.stateful import RunningFilter
 
@@ -39,10 +40,10 @@ class Board(RunningFilter):
         self._maker: Callable[[], Any] | None = None
         self.board = board
         if not hasattr(board, "process") and callable(board):
-            self._maker, self.board = board, board()
+            self._maker, self.board = board, _made_by(board)
         if not callable(getattr(self.board, "process", None)) or isinstance(self.board, type):
             raise FilterError(
-                f"{type(self.board).__name__} is no board: give a pedalboard.Pedalboard, one of "
+                f"{kind_of(self.board)} is no board: give a pedalboard.Pedalboard, one of "
                 "its effects, or a function that makes one"
             )
         self._withheld: tuple[int, int] | None = None
@@ -133,6 +134,17 @@ def _cloned(board: Any) -> Any:
             "function that makes the board, as in from_pedalboard(lambda: Pedalboard([...]))"
         ) from None
     return other
+
+
+def _made_by(maker: Callable[[], Any]) -> Any:
+    try:
+        return maker()
+    except Exception as error:
+        # Whose function it is, and what goes wrong in it, cannot be known.
+        raise FilterError(
+            f"{shown(maker)} makes no board ({' '.join(str(error).split())}): give a function "
+            "that takes nothing and returns a pedalboard.Pedalboard"
+        ) from None
 
 
 def from_pedalboard(board: Any) -> Board:

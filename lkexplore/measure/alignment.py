@@ -6,16 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SoundError
-from ..sound.as_recording import Sound, as_recording
+from ..sound.as_recording import Sound
 from ..sound.recording import Recording
+from .one_channel import mixed
 
 __all__ = ["aligned", "pair"]
 
 
 def pair(reference: Sound, test: Sound) -> tuple[Recording, Recording]:
     """Return both as mono at the reference's rate; SoundError if one of them is silent."""
-    first = as_recording(reference).mono()
-    second = as_recording(test).mono().resample(first.sample_rate)
+    first = mixed(reference, "reference")
+    second = mixed(test, "test").resample(first.sample_rate)
     for name, recording in (("reference", first), ("test", second)):
         if not recording.samples.any():
             raise SoundError(f"the {name} is silent, so nothing can be compared: give sound")

@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SoundError
-from ..sound.as_recording import Sound, as_recording
+from ..sound.as_recording import Sound
+from ..sound.in_words import shown
+from ..sound.validation import as_real, is_whole
 from .decibel import decibels
+from .one_channel import mixed
 from .tone import peak_hz, tone_hz
 
 __all__ = ["thd_db", "thd_n_db"]
@@ -61,8 +64,8 @@ def thd_db(sound: Sound, *, hz: float | None = None, harmonics: int = 10) -> flo
     >>> round(thd_db((np.sin(phase) + 0.01 * np.sin(3 * phase), 48000)), 2)
     -40.0
     """
-    if not (isinstance(harmonics, int) and 2 <= harmonics <= 50):
-        raise SoundError(f"harmonics={harmonics!r} cannot be: give a whole number from 2 to 50")
+    if not (is_whole(harmonics) and 2 <= harmonics <= 50):
+        raise SoundError(f"harmonics={shown(harmonics)} cannot be: give a whole number, 2 to 50")
     samples, rate, near = _tone(sound, hz)
     found, power, rest = _fit(samples, near / rate)
     orders = [k for k in range(2, harmonics + 1) if k * found < 0.5]
@@ -123,11 +126,11 @@ def thd_n_db(sound: Sound, *, hz: float | None = None) -> float:
 
 
 def _tone(sound: Sound, hz: float | None) -> tuple[NDArray[np.float64], int, float]:
-    recording = as_recording(sound).mono()
+    recording = mixed(sound)
     rate = recording.sample_rate
-    near = tone_hz(recording) if hz is None else float(hz)
+    near = tone_hz(recording) if hz is None else as_real(hz)
     if not 0 < near < rate / 2:
-        raise SoundError(f"hz={near!r} is no tone at {rate} Hz: give 0 to {rate / 2:g} Hz")
+        raise SoundError(f"hz={shown(hz)} is no tone at {rate} Hz: give 0 to {rate / 2:g} Hz")
     samples = recording.samples[0].astype(np.float64)
     if samples.size * near < 10 * rate or not samples.any():
         raise SoundError(

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from ..errors import SoundError
 from ..sound.as_recording import Sound
+from ..sound.in_words import shown
+from ..sound.validation import as_real
 from .alignment import pair
 
 __all__ = ["lag_limit", "lag_samples", "lag_seconds"]
@@ -84,7 +86,7 @@ def lag_seconds(
     0.001
     """
     if method not in ("correlation", "gcc-phat"):
-        raise SoundError(f"method {method!r} is unknown: use 'correlation' or 'gcc-phat'")
+        raise SoundError(f"method {shown(method)} is unknown: use 'correlation' or 'gcc-phat'")
     first, second = pair(reference, test)
     limit = lag_limit(max_lag, first.sample_rate)
     whiten = method == "gcc-phat"
@@ -95,9 +97,10 @@ def lag_limit(max_lag: float | None, sample_rate: int) -> int | None:
     """Return the largest lag in samples; SoundError if it is no span of time."""
     if max_lag is None:
         return None
-    if not 0 < max_lag < math.inf:
-        raise SoundError(f"max_lag={max_lag!r} is no span of time: give seconds above 0")
-    return round(max_lag * sample_rate)
+    seconds = as_real(max_lag)
+    if not 0 < seconds < math.inf:
+        raise SoundError(f"max_lag={shown(max_lag)} is no span of time: give seconds above 0")
+    return round(seconds * sample_rate)
 
 
 def lag_samples(

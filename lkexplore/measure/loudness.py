@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from ..errors import SoundError
 from ..sound.as_recording import Sound, as_recording
+from ..sound.in_words import shown
 from ..sound.recording import Recording
+from ..sound.validation import as_real
 
 __all__ = ["k_weighting", "loudness_lufs", "momentary_lufs", "short_term_lufs"]
 
@@ -241,11 +243,14 @@ def _weights(recording: Recording, weights: Sequence[float] | None) -> NDArray[n
             f"the loudness of {recording.channels} channels depends on where they are heard: "
             "give weights, 1 for each in front, 1.41 at the sides and behind, 0 for the subwoofer"
         )
-    shares = np.asarray(given, dtype=np.float64)
+    try:
+        shares = np.array([as_real(weight) for weight in given])
+    except TypeError:
+        shares = np.empty(0)
     good = shares.shape == (recording.channels,)
     if not (good and np.isfinite(shares).all() and (shares >= 0).all()):
         raise SoundError(
-            f"weights={given!r} do not fit {recording.channels} channels: "
+            f"weights={shown(given)} do not fit {recording.channels} channels: "
             "give a number from 0 for each"
         )
     return shares

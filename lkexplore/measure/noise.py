@@ -8,6 +8,8 @@ import numpy as np
 
 from ..errors import SoundError
 from ..sound.as_recording import Sound
+from ..sound.in_words import shown
+from ..sound.validation import as_real
 from .alignment import aligned, pair
 from .decibel import decibels
 from .lag import lag_limit, lag_samples, lag_seconds
@@ -135,9 +137,9 @@ def segmental_snr_db(
     >>> bool(segmental_snr_db((noise, 8000), (stretched, 8000)) > 50)
     True
     """
-    if not (0.01 <= seconds < math.inf and 0 <= drift < math.inf):
+    if not (0.01 <= as_real(seconds) < math.inf and 0 <= as_real(drift) < math.inf):
         raise SoundError(
-            f"segments of {seconds!r} s that drift by {drift!r} s cannot be: "
+            f"segments of {shown(seconds)} s that drift by {shown(drift)} s cannot be: "
             "give finite numbers, at least 0.01 and 0"
         )
     first, second = pair(reference, test)

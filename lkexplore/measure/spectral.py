@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from ..errors import SoundError
 from ..sound.as_recording import Sound
+from ..sound.in_words import shown
+from ..sound.validation import as_real
 from .alignment import aligned, pair
 from .lag import lag_limit, lag_samples
 
@@ -67,8 +69,8 @@ def log_spectral_distance_db(
     >>> round(log_spectral_distance_db((noise, 16000), (noise / 2, 16000)), 2)
     6.02
     """
-    if not -200 <= floor_db <= 0:
-        raise SoundError(f"floor_db={floor_db!r} cannot be: give -200 to 0 dB")
+    if not -200 <= as_real(floor_db) <= 0:
+        raise SoundError(f"floor_db={shown(floor_db)} cannot be: give -200 to 0 dB")
     first, second = pair(reference, test)
     clean = first.samples[0].astype(np.float64)
     other = second.samples[0].astype(np.float64)

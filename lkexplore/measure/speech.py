@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import MissingExtra, SoundError
 from ..sound.as_recording import Sound
+from ..sound.in_words import shown
 from .alignment import aligned, pair
 from .lag import lag_limit, lag_samples
 
@@ -127,8 +128,8 @@ def pesq(
     >>> round(pesq(clean, noisy), 2)  # doctest: +SKIP
     1.08
     """
-    if band not in _PESQ_RATES:
-        raise SoundError(f"band {band!r} is unknown: use 'wide' or 'narrow'")
+    if band not in tuple(_PESQ_RATES):
+        raise SoundError(f"band {shown(band)} is unknown: use 'wide' or 'narrow'")
     package = _package("pesq", "PESQ")
     first, second = pair(reference, test)
     rate = _PESQ_RATES[band]

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SoundError
-from ..sound.as_recording import Sound, as_recording
+from ..sound.as_recording import Sound
+from .one_channel import mixed
 
 __all__ = ["peak_hz", "tone_hz"]
 
@@ -28,7 +29,7 @@ def tone_hz(sound: Sound) -> float:
     Raises
     ------
     SoundError
-        If it is silent, constant or too short.
+        If it is silent, constant or too short, or its channels cancel each other in the mix.
 
     See Also
     --------
@@ -45,7 +46,7 @@ def tone_hz(sound: Sound) -> float:
     >>> round(tone_hz((np.sin(2 * np.pi * 440 * np.arange(8000) / 8000), 8000)), 2)
     440.0
     """
-    recording = as_recording(sound).mono()
+    recording = mixed(sound)
     samples = recording.samples[0].astype(np.float64)
     if samples.size < 16:
         raise SoundError(f"a tone cannot be found in {samples.size} samples: give at least 16")

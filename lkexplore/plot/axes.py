@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
+from ..errors import SoundError
+from ..sound.in_words import shown
 from ..sound.recording import Recording
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["add_legend", "add_title", "label_time", "make_axes", "pixels"]
+__all__ = ["add_legend", "add_title", "axes_for", "label_time", "pixels"]
 
 
 _LETTER_POINTS = 4.6
@@ -26,20 +28,29 @@ _FILES_ONLY = {"agg", "cairo", "pdf", "pgf", "ps", "svg", "template"}
 _made: WeakSet[Figure] = WeakSet()
 
 
-def make_axes(height: float) -> Axes:
-    """Return new axes in a figure of their own, 9 inches wide.
+def axes_for(ax: Axes | None, height: float) -> Axes:
+    """Return axes as they are given, or new ones in a figure of their own, 9 inches wide.
 
-    It is pyplot's, so that a notebook shows it at the end of the cell, and closes it there. Where
-    pyplot shows nothing, it keeps only the newest figure, so that a loop leaves nothing behind.
+    A figure that is made is pyplot's, so that a notebook shows it at the end of the cell, and
+    closes it there. Where pyplot shows nothing, it keeps only the newest figure, so that a loop
+    leaves nothing behind. Anything else than axes is refused with a SoundError.
     """
+    from matplotlib.axes import Axes
+
+    if isinstance(ax, Axes):
+        return ax
+    if ax is not None:
+        raise SoundError(
+            f"ax={shown(ax)} is nothing to draw into: give axes, such as plt.subplots()[1], or None"
+        )
     import matplotlib.pyplot as plt
 
     if plt.get_backend().lower() in _FILES_ONLY:
         for figure in list(_made):
             plt.close(figure)
-    figure, ax = plt.subplots(figsize=(9, height), layout="constrained")
+    figure, made = plt.subplots(figsize=(9, height), layout="constrained")
     _made.add(figure)
-    return ax
+    return made
 
 
 def pixels(ax: Axes) -> tuple[int, int]:

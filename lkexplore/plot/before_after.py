@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from ..errors import SoundError
 from ..sound.as_recording import Sound, as_recording
+from ..sound.in_words import shown
 from ..sound.recording import Recording
-from .axes import add_title, make_axes, pixels
+from .axes import add_title, axes_for, pixels
 from .colours import PURPLE, SERIES
 from .panels import split
 from .scales import Scale, check_scale, lowest_hz, row_edges, set_scale
@@ -98,14 +99,13 @@ def compare(
     >>> [panel.get_ylabel() for panel in ax.figure.axes]
     ['Level (dBFS)', 'Difference (dB)']
     """
-    if picture not in _HEIGHTS:
+    if picture not in tuple(_HEIGHTS):
         known = ", ".join(repr(name) for name in _HEIGHTS)
-        raise SoundError(f"picture={picture!r} is unknown: use one of {known}")
+        raise SoundError(f"picture={shown(picture)} is unknown: use one of {known}")
     check_scale(scale)
     first, second = _checked(before, after)
     heights = _HEIGHTS[picture]
-    if ax is None:
-        ax = make_axes(1.0 + 1.8 * len(heights))
+    ax = axes_for(ax, 1.0 + 1.8 * len(heights))
     panels = split(ax, heights)
     if picture == "spectrum":
         _spectra(panels, first, second)

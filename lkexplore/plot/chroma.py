@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from ..errors import SoundError
 from ..sound.as_recording import Sound, as_recording
-from .axes import add_legend, label_time, make_axes, pixels
+from ..sound.in_words import shown
+from ..sound.validation import as_real
+from .axes import add_legend, axes_for, label_time, pixels
 from .shading import ON_DARK, shade
 from .spectrogram import add_colorbar
 from .spectrogram_columns import places
@@ -93,12 +95,11 @@ def chroma(
             f"{recording.duration:.3g} s at {recording.sample_rate} Hz have no pitch classes: "
             f"give {_WINDOW_SECONDS:g} s or more at {_LOWEST_RATE} Hz or more"
         )
-    if tuning is not None and not -0.5 <= tuning <= 0.5:
-        raise SoundError(f"tuning={tuning!r} cannot be: give semitones from -0.5 to 0.5")
+    if tuning is not None and not -0.5 <= as_real(tuning) <= 0.5:
+        raise SoundError(f"tuning={shown(tuning)} cannot be: give semitones from -0.5 to 0.5")
     voice = recording.mono().samples[0]
     bank = _bank(voice, recording.sample_rate, window, tuning)
-    if ax is None:
-        ax = make_axes(3.0)
+    ax = axes_for(ax, 3.0)
     label_time(ax, recording, title)
     image = _classes(voice, bank, window, pixels(ax)[0])
     mesh = ax.pcolormesh(

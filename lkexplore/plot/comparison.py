@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import measure
 from ..errors import MissingExtra, SoundError
+from ..measure.lag import lag_limit
 from ..sound.as_recording import Sound, as_recording
 from ..sound.recording import Recording
 
@@ -70,7 +71,8 @@ def compare(
     Raises
     ------
     SoundError
-        If one of them is no sound. A measure that cannot be taken is left open instead.
+        If one of them is no sound, or ``max_lag`` no time. A measure that cannot be taken is left
+        open instead.
 
     See Also
     --------
@@ -90,6 +92,7 @@ def compare(
     -6.02
     """
     first, second = as_recording(before), as_recording(after)
+    lag_limit(max_lag, first.sample_rate)
     clean = None if reference is None else as_recording(reference)
     rows = [*_levels(first, second), *_between(first, second, max_lag)]
     if clean is not None:
@@ -142,14 +145,13 @@ class Comparison:
             left, as :func:`lkexplore.plot.spectrum` draws it. A sound of fewer than 16 samples is
             left out.
         """
-        from .axes import make_axes
+        from .axes import axes_for
         from .spectrum import draw_spectra
 
         sounds = {"before": self.before, "after": self.after}
         if self.reference is not None:
             sounds["reference"] = self.reference
-        if ax is None:
-            ax = make_axes(3.2)
+        ax = axes_for(ax, 3.2)
         draw_spectra(ax, sounds)
         if self.reference is not None:
             # The filter's output is what matters, so the reference is drawn behind it.

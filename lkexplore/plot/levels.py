@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,10 @@ from ..errors import SoundError
 from ..measure import momentary_lufs
 from ..sound.as_recording import Sound, as_recording
 from ..sound.envelope import outline_of
+from ..sound.in_words import shown
 from ..sound.recording import Recording
-from .axes import add_legend, label_time, make_axes
+from ..sound.validation import as_real
+from .axes import add_legend, axes_for, label_time
 from .colours import BLUE, GREEN, VERMILLION
 from .shading import ON_LIGHT, shade
 
@@ -91,11 +94,10 @@ def levels(
     ['peak', 'RMS', 'momentary loudness']
     """
     recording = as_recording(sound)
-    if not range_db >= 1:
-        raise SoundError(f"range_db={range_db!r} is no range: give dB from 1 on")
+    if not 1 <= as_real(range_db) < math.inf:
+        raise SoundError(f"range_db={shown(range_db)} is no range: give dB from 1 on")
     loudness = _loudness(recording, weights) if recording.samples.size else np.empty(0)
-    if ax is None:
-        ax = make_axes(2.8)
+    ax = axes_for(ax, 2.8)
     label_time(ax, recording, title)
     ax.set_ylabel("Level (dBFS, LUFS)")
     ax.grid(alpha=0.3)

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from ..errors import SoundError
 from ..sound.as_recording import Sound, as_recording
+from ..sound.in_words import shown
 from ..sound.recording import Recording
+from ..sound.validation import as_real
 from .axes import add_legend
 from .colours import FOREGROUND
 from .spectrogram import spectrogram
@@ -110,12 +112,12 @@ def pitch(
 
 def _check(recording: Recording, method: str, low: float, high: float) -> None:
     if method not in ("pyin", "yin"):
-        raise SoundError(f"method={method!r} is unknown: use 'pyin' or 'yin'")
+        raise SoundError(f"method={shown(method)} is unknown: use 'pyin' or 'yin'")
     half = recording.sample_rate / 2
-    if not 0 < low < high <= half:
+    if not 0 < as_real(low) < as_real(high) <= half:
         raise SoundError(
-            f"low={low!r} and high={high!r} cannot be: give 0 < low < high <= {half:g} Hz, half "
-            "the sample rate"
+            f"low={shown(low)} and high={shown(high)} cannot be: give 0 < low < high <= {half:g} "
+            "Hz, half the sample rate"
         )
     if recording.duration < _PERIODS / low:
         raise SoundError(

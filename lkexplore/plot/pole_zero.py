@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..filters import Filter, as_filter
-from .axes import add_title, make_axes
+from .axes import add_title, axes_for
 from .colours import BLUE, VERMILLION
 
 if TYPE_CHECKING:
@@ -69,8 +69,7 @@ def pole_zero(one: Filter, ax: Axes | None = None, *, title: str | None = None) 
     """
     one = as_filter(one)
     found = one.poles_zeros()
-    if ax is None:
-        ax = make_axes(4.4)
+    ax = axes_for(ax, 4.4)
     turn = np.exp(2j * np.pi * np.arange(361) / 360)
     ax.plot(turn.real, turn.imag, color="0.5", linewidth=1)
     ax.axhline(0, color="0.5", linewidth=0.5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -11,8 +12,10 @@ from numpy.typing import NDArray
 from ..errors import FilterError, SoundError
 from ..filters import Filter, as_filter
 from ..sound.as_recording import Sound, as_recording
+from ..sound.in_words import shown
 from ..sound.recording import Recording
-from .axes import add_legend, add_title, make_axes
+from ..sound.validation import as_real
+from .axes import add_legend, add_title, axes_for
 from .colours import SERIES
 from .panels import split
 from .spectrum import hertz
@@ -77,7 +80,7 @@ def response(
 
     Parameters
     ----------
-    filters : Filter, or iterable or mapping of them
+    filters : Filter, function of a block, or iterable or mapping of them
         Filters to draw. A mapping gives their names; otherwise they are named by their repr. There
         may be none if ``before`` and ``after`` are given.
     ax : matplotlib.axes.Axes, optional
@@ -138,8 +141,7 @@ def response(
     rate = None if before is None else as_recording(before).sample_rate
     designed = {name: one for name, one in named.items() if _is_linear(one) or name not in measured}
     curves = {name: _designed(one, rate) for name, one in designed.items()}
-    if ax is None:
-        ax = make_axes(1.2 + 1.5 * len(shown))
+    ax = axes_for(ax, 1.2 + 1.5 * len(shown))
     panels = split(ax, [2 if part == "magnitude" else 1 for part in shown])
     for part, panel in zip(shown, panels, strict=True):
         for index, name in enumerate(dict.fromkeys((*named, *measured))):
@@ -175,10 +177,9 @@ Curves: TypeAlias = dict[str, NDArray[np.float64]]
 def _named(filters: Any) -> dict[str, Filter]:
     if isinstance(filters, Mapping):
         return {str(name): as_filter(one) for name, one in filters.items()}
-    if callable(getattr(filters, "process", None)):
+    single = isinstance(filters, str | bytes | np.ndarray) or not isinstance(filters, Iterable)
+    if single or callable(filters) or callable(getattr(filters, "process", None)):
         filters = [filters]
-    if not isinstance(filters, Iterable):
-        raise FilterError(f"{type(filters).__name__} is no filter: give one, or a list or a dict")
     named: dict[str, Filter] = {}
     for one in map(as_filter, filters):
         text = repr(one)
@@ -193,13 +194,24 @@ def _named(filters: Any) -> dict[str, Filter]:
 def _shown(parts: Iterable[Part] | None, measured: bool) -> list[str]:
     if parts is None:
         return [part for part in _PARTS if measured or part != "coherence"]
-    shown = [parts] if isinstance(parts, str) else list(dict.fromkeys(parts))
-    for part in shown:
-        if part not in _PARTS:
-            raise FilterError(f"parts={part!r} is unknown: use some of {', '.join(_PARTS)}")
-    if not shown or ("coherence" in shown and not measured):
+    chosen = _chosen(parts)
+    for part in chosen:
+        if part not in tuple(_PARTS):
+            raise FilterError(f"parts={shown(part)} is unknown: use some of {', '.join(_PARTS)}")
+    if not chosen or ("coherence" in chosen and not measured):
         raise FilterError("there is no such panel: coherence needs sound, and parts at least one")
-    return [str(part) for part in shown]
+    return [str(part) for part in chosen]
+
+
+def _chosen(parts: object) -> list[object]:
+    if isinstance(parts, str) or not isinstance(parts, Iterable):
+        return [parts]
+    # One by one, because what cannot be hashed is no part either.
+    found: list[object] = []
+    for part in parts:
+        if part not in found:
+            found.append(part)
+    return found
 
 
 def _is_linear(one: Filter) -> bool:
@@ -241,6 +253,8 @@ def _transfer(before: Recording, after: Recording, seconds: float) -> Curves:
             f"before has {before.sample_rate} Hz and after {after.sample_rate} Hz: "
             "resample one of them"
         )
+    if not 0 < as_real(seconds) < math.inf:
+        raise SoundError(f"window_seconds={shown(seconds)} is no window: give seconds above 0")
     bins = round(seconds * before.sample_rate)
     length = min(before.samples.shape[1], after.samples.shape[1])
     if bins < 16 or length < bins * _FEWEST_WINDOWS // 2:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SoundError
+from ..sound.in_words import shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +53,7 @@ def hz_of_mel(mel: Any) -> NDArray[np.float64]:
 def check_scale(scale: str) -> None:
     """Raise SoundError unless there is such a scale."""
     if scale not in _SCALES:
-        raise SoundError(f"scale={scale!r} is unknown: use 'linear', 'log' or 'mel'")
+        raise SoundError(f"scale={shown(scale)} is unknown: use 'linear', 'log' or 'mel'")
 
 
 def lowest_hz(scale: Scale, top: float, resolution: float) -> float:

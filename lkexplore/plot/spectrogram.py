@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from ..errors import SoundError
 from ..sound.as_recording import Sound, as_recording
+from ..sound.in_words import shown
 from ..sound.recording import Recording
-from .axes import add_legend, label_time, make_axes, pixels
+from ..sound.validation import as_real
+from .axes import add_legend, axes_for, label_time, pixels
 from .reassigned import reassigned_columns
 from .scales import Scale, check_scale, lowest_hz, row_edges, set_scale
 from .shading import ON_DARK, shade
@@ -121,8 +123,7 @@ def spectrogram(
     """
     recording = as_recording(sound)
     top = _checked(recording, window_seconds, scale, max_hz, levels, range_db)
-    if ax is None:
-        ax = make_axes(3.2)
+    ax = axes_for(ax, 3.2)
     label_time(ax, recording, title)
     ax.set_ylabel("Frequency (Hz)")
     if not recording.samples.size:
@@ -234,17 +235,27 @@ def _checked(
 ) -> float:
     """Check the options and return the upper end of the frequency axis in Hz."""
     half = recording.sample_rate / 2
-    if not 0 < window_seconds < math.inf:
-        raise SoundError(f"window_seconds={window_seconds!r} is no window: give seconds above 0")
+    if not 0 < as_real(window_seconds) < math.inf:
+        raise SoundError(
+            f"window_seconds={shown(window_seconds)} is no window: give seconds above 0"
+        )
     check_scale(scale)
-    if not 0 < range_db < math.inf:
-        raise SoundError(f"range_db={range_db!r} is no range: give dB above 0")
-    if levels is not None and not (len(levels) == 2 and levels[0] < levels[1]):
-        raise SoundError(f"levels={levels!r} cannot be: give (low, high) in dBFS, low < high")
+    if not 0 < as_real(range_db) < math.inf:
+        raise SoundError(f"range_db={shown(range_db)} is no range: give dB above 0")
+    if levels is not None and not _is_range(levels):
+        raise SoundError(f"levels={shown(levels)} cannot be: give (low, high) in dBFS, low < high")
     if max_hz is None:
         return half
-    if not 0 < max_hz <= half:
+    if not 0 < as_real(max_hz) <= half:
         raise SoundError(
-            f"max_hz={max_hz!r} cannot be: give Hz above 0, up to {half:g}, half the sample rate"
+            f"max_hz={shown(max_hz)} cannot be: give Hz above 0, up to {half:g}, half the sample "
+            "rate"
         )
-    return max_hz
+    return float(max_hz)
+
+
+def _is_range(levels: object) -> bool:
+    if not isinstance(levels, list | tuple | np.ndarray) or np.shape(levels) != (2,):
+        return False
+    low, high = (as_real(level) for level in levels)
+    return -math.inf < low < high < math.inf

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from ..errors import SoundError
 from ..sound.as_recording import Sound, as_recording
+from ..sound.in_words import shown
 from ..sound.recording import Recording
-from .axes import add_legend, add_title, make_axes
+from ..sound.validation import as_real
+from .axes import add_legend, add_title, axes_for
 from .colours import SERIES
 from .octaves import Bands, band_powers, octave_bands
 from .welch import mean_spectrum
@@ -97,10 +99,13 @@ def spectrum(
     >>> [label.get_text() for label in ax.get_xticklabels()][:4]
     ['16', '20', '25', '31.5']
     """
-    if bands != "bins" and bands not in _PER_OCTAVE:
-        raise SoundError(f"bands={bands!r} is unknown: use 'bins', 'octave' or 'third'")
-    if not 0 < window_seconds < math.inf:
-        raise SoundError(f"window_seconds={window_seconds!r} is no window: give seconds above 0")
+    if bands not in ("bins", *_PER_OCTAVE):
+        raise SoundError(f"bands={shown(bands)} is unknown: use 'bins', 'octave' or 'third'")
+    seconds = as_real(window_seconds)
+    if not 0 < seconds < math.inf:
+        raise SoundError(
+            f"window_seconds={shown(window_seconds)} is no window: give seconds above 0"
+        )
     sounds = named_sounds(sound)
     for name, recording in sounds.items():
         if recording.samples.shape[1] < _FEWEST:
@@ -109,12 +114,11 @@ def spectrum(
                 f"a spectrum: give {_FEWEST} or more"
             )
     found = {} if bands == "bins" else _banded(sounds, _PER_OCTAVE[bands])
-    if ax is None:
-        ax = make_axes(3.2)
+    ax = axes_for(ax, 3.2)
     if found:
         _draw_bands(ax, found, upright=bands == "octave")
     else:
-        draw_spectra(ax, sounds, window_seconds=window_seconds)
+        draw_spectra(ax, sounds, window_seconds=seconds)
     only = next(iter(sounds.values()))
     own = only.name or only.identity if len(sounds) == 1 else None
     add_title(ax, own if title is None else title)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..errors import SoundError
 from ..sound.as_recording import Sound, as_recording
+from ..sound.in_words import kind_of
 from ..sound.recording import Recording
-from .axes import add_legend, make_axes
+from .axes import add_legend, axes_for
 from .colours import BLUE
 from .shading import ON_LIGHT, shade
 from .waveform_lane import LANE, amplitude_limit, draw_lane
@@ -80,8 +83,7 @@ def timeline(
     """
     rows = _rows(recordings)
     starts = _starts([recording for _, recording in rows])
-    if ax is None:
-        ax = make_axes(min(0.9 + 0.75 * len(rows), 24))
+    ax = axes_for(ax, min(0.9 + 0.75 * len(rows), 24))
     ends = (start + row[1].duration for start, row in zip(starts, rows, strict=True))
     limit = amplitude_limit(recording.samples for _, recording in rows)
     middles = [-LANE * limit * row for row in range(len(rows))]
@@ -108,7 +110,7 @@ def _rows(
 ) -> list[tuple[str, Recording]]:
     if isinstance(recordings, Mapping):
         rows = [(_joined(key), as_recording(sound)) for key, sound in recordings.items()]
-    elif isinstance(recordings, Iterable):
+    elif isinstance(recordings, Iterable) and not isinstance(recordings, np.ndarray):
         every = [as_recording(sound) for sound in recordings]
         rows = [
             (_joined((each.identity, each.name)) or f"recording {row}", each)
@@ -116,7 +118,7 @@ def _rows(
         ]
     else:
         raise SoundError(
-            f"{type(recordings).__name__} is no group of recordings: give a list or a dict of them"
+            f"{kind_of(recordings)} is no group of recordings: give a list or a dict of them"
         )
     if not rows:
         raise SoundError("there are no recordings to draw: give at least one")

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..sound.as_recording import Sound, as_recording
 from ..sound.envelope import Outline, column_edges, outline_of
-from .axes import add_legend, label_time, make_axes
+from .axes import add_legend, axes_for, label_time
 from .colours import BLUE
 from .shading import ON_LIGHT, shade
 from .waveform_lane import LANE, amplitude_limit, draw_lane, lane_columns
@@ -73,8 +73,7 @@ def waveform(
     ('Time (s)', 'Amplitude')
     """
     recording = as_recording(sound)
-    if ax is None:
-        ax = make_axes(1.6 + 1.2 * min(recording.channels, 8))
+    ax = axes_for(ax, 1.6 + 1.2 * min(recording.channels, 8))
     label_time(ax, recording, title)
     samples = recording.samples
     whole = Outline(samples, samples, samples)

@@ -7,6 +7,7 @@ from typing import TypeAlias
 from numpy.typing import ArrayLike
 
 from ..errors import SoundError
+from .in_words import kind_of
 from .recording import Recording
 
 __all__ = ["Sound", "as_recording"]
@@ -43,6 +44,5 @@ def as_recording(sound: Sound) -> Recording:
     if isinstance(sound, tuple) and len(sound) == 2:
         return Recording(sound[0], sound[1])
     raise SoundError(
-        f"{type(sound).__name__} is no sound by itself: "
-        "give a Recording or a pair (samples, sample_rate)"
+        f"{kind_of(sound)} is no sound by itself: give a Recording or a pair (samples, sample_rate)"
     )

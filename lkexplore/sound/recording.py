@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ..errors import SoundError
 from .convert import int16_of, resampled
+from .reasons import Reason, as_reason
 from .timing import Concealment, Gap, Timing, as_monotonic, as_utc, clip, cut
 from .validation import as_sample_rate, as_samples
 
@@ -53,6 +54,9 @@ class Recording:
         Stretches in which the decoder made up for a loss; clipped to the recording and sorted.
     timing : Timing, optional
         Delay and precision of the recording's clock.
+    ended : Reason or str, optional
+        Reason why the recording of a track ended, see :class:`lkexplore.Reason`. None for
+        everything that was made from one, such as a part or a filtered one; ``==`` ignores it.
 
     Raises
     ------
@@ -89,6 +93,7 @@ class Recording:
     gaps: tuple[Gap, ...]
     concealed: tuple[Concealment, ...]
     timing: Timing | None
+    ended: Reason | str | None
 
     # Without a length or indices there is nothing to step through: iter() must say so.
     __iter__ = None
@@ -106,6 +111,7 @@ class Recording:
         gaps: Iterable[Gap] = (),
         concealed: Iterable[Concealment] = (),
         timing: Timing | None = None,
+        ended: Reason | str | None = None,
     ) -> None:
         fields: dict[str, Any] = {
             "samples": as_samples(samples),
@@ -116,6 +122,7 @@ class Recording:
             "track": track,
             "name": name,
             "timing": timing,
+            "ended": None if ended is None else as_reason(ended),
         }
         length = fields["samples"].shape[1] / fields["sample_rate"]
         fields["gaps"] = clip(gaps, 0.0, length)
@@ -254,8 +261,6 @@ class Recording:
 
     def __or__(self, other: Any) -> Recording:
         """Filter it: ``recording | filter``, with a fresh copy of the filter at this rate."""
-        if not callable(getattr(other, "process", None)):
-            return NotImplemented
         from ..filters import as_filter
 
         return as_filter(other)(self)
@@ -309,12 +314,20 @@ class Recording:
     # Out into the world
 
     def save(
-        self, path: str | os.PathLike[str], *, subtype: str | None = None, sidecar: bool = False
+        self,
+        path: str | os.PathLike[str],
+        *,
+        subtype: str | None = None,
+        sidecar: bool = False,
+        overwrite: bool = False,
     ) -> None:
-        """Write it to a wav, flac, ogg or mp3 file; see :func:`lkexplore.files.save`."""
+        """Write it to a wav, flac, ogg or mp3 file; see :func:`lkexplore.files.save`.
+
+        A file that is there is replaced only with ``overwrite=True``.
+        """
         from ..files import save
 
-        save(self, path, subtype=subtype, sidecar=sidecar)
+        save(self, path, subtype=subtype, sidecar=sidecar, overwrite=overwrite)
 
     def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
         """Draw its waveform; see :func:`lkexplore.plot.waveform`."""
@@ -362,7 +375,8 @@ class Recording:
     def __repr__(self) -> str:
         from ..notebook.player.player import describe
 
-        return f"Recording({describe(self)})"
+        cut_short = self.ended not in (None, Reason.COMPLETE)
+        return f"Recording({describe(self)}{f', ended: {self.ended}' if cut_short else ''})"
 
     # Python's own protocols
 
@@ -388,8 +402,9 @@ class Recording:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Through the constructor, because numpy restores arrays as writable.
-        return partial(Recording, **self._meta()), (self.samples, self.sample_rate)
+        meta = self._meta() | {"ended": self.ended}
+        return partial(Recording, **meta), (self.samples, self.sample_rate)
 
     def _meta(self) -> dict[str, Any]:
-        # All fields but the samples and their rate.
-        return {field: getattr(self, field) for field in Recording.__slots__[2:]}
+        # All fields but the samples, their rate and the end.
+        return {field: getattr(self, field) for field in Recording.__slots__[2:-1]}

@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from ..errors import SoundError
+from .in_words import kind_of, shown
 from .reasons import Reason, as_reason
+from .validation import as_real
 
 __all__ = [
     "Concealment",
@@ -59,9 +61,9 @@ class Gap:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reason", as_reason(self.reason))
-        if not (0 <= self.start <= self.end < math.inf):
+        if not (0 <= as_real(self.start) <= as_real(self.end) < math.inf):
             raise SoundError(
-                f"a gap from {self.start!r} to {self.end!r} s cannot be: "
+                f"a gap from {shown(self.start)} to {shown(self.end)} s cannot be: "
                 "give finite seconds with 0 <= start <= end"
             )
 
@@ -108,10 +110,11 @@ class Concealment:
     seconds: float
 
     def __post_init__(self) -> None:
-        if not (0 <= self.start < self.end < math.inf and 0 < self.seconds < math.inf):
+        start, end = as_real(self.start), as_real(self.end)
+        if not (0 <= start < end < math.inf and 0 < as_real(self.seconds) < math.inf):
             raise SoundError(
-                f"{self.seconds!r} s concealed from {self.start!r} to {self.end!r} s cannot be: "
-                "give finite seconds with 0 <= start < end, and more than 0 concealed"
+                f"{shown(self.seconds)} s concealed from {shown(self.start)} to {shown(self.end)} "
+                "s cannot be: give finite seconds with 0 <= start < end, and more than 0 concealed"
             )
         object.__setattr__(self, "seconds", min(self.seconds, self.duration))
 
@@ -164,14 +167,16 @@ class Timing:
     resolution: float
 
     def __post_init__(self) -> None:
-        if not (0 <= self.delay < math.inf and self.residual >= 0):
+        if not (0 <= as_real(self.delay) < math.inf and as_real(self.residual) >= 0):
             raise SoundError(
-                f"a timing with delay={self.delay!r} and residual={self.residual!r} cannot be: "
+                f"a timing with delay={shown(self.delay)} and residual={shown(self.residual)} "
+                "cannot be: "
                 "give seconds, 0 or more, the delay finite"
             )
-        if not (0 < self.rate < math.inf and self.resolution >= 0):
+        if not (0 < as_real(self.rate) < math.inf and as_real(self.resolution) >= 0):
             raise SoundError(
-                f"a timing with rate={self.rate!r} and resolution={self.resolution!r} cannot be: "
+                f"a timing with rate={shown(self.rate)} and resolution={shown(self.resolution)} "
+                "cannot be: "
                 "give Hz above 0, and seconds of 0 or more"
             )
 
@@ -200,12 +205,25 @@ def clip(spans: Iterable[_Span], begin: float, end: float) -> tuple[_Span, ...]:
     (Gap(start=0.0, end=1.0, reason='muted'),)
     """
     inside = []
-    for span in spans:
+    for span in _listed(spans):
         start, stop = max(span.start, begin) - begin, min(span.end, end) - begin
         # What is that short is only rounding.
         if stop - start > _ROUNDING:
             inside.append(span.moved(start, stop))
     return tuple(sorted(inside))
+
+
+def _listed(spans: Iterable[_Span]) -> list[_Span]:
+    try:
+        found = list(spans)
+    except TypeError:
+        found = [None]  # type: ignore[list-item]
+    if not all(isinstance(span, Gap | Concealment) for span in found):
+        raise SoundError(
+            f"{shown(spans)} are no stretches of a recording: give a list of lkexplore.Gap, "
+            "or of lkexplore.Concealment"
+        )
+    return found
 
 
 def cut(seconds: object, sample_rate: int, length: int) -> tuple[int, int]:
@@ -235,12 +253,12 @@ def cut(seconds: object, sample_rate: int, length: int) -> tuple[int, int]:
     """
     if not isinstance(seconds, slice):
         raise SoundError(
-            f"recording[{seconds!r}] is no stretch of time: cut by seconds, as in "
+            f"recording[{shown(seconds)}] is no stretch of time: cut by seconds, as in "
             "recording[1.0:2.5]; single samples are in recording.samples"
         )
     if seconds.step is not None:
         raise SoundError(
-            f"a step of {seconds.step!r} cannot be used when cutting by seconds: "
+            f"a step of {shown(seconds.step)} cannot be used when cutting by seconds: "
             "use resample() for fewer samples, or recording.samples[:, ::step]"
         )
     begin = sample_index(seconds.start, sample_rate, length, 0)
@@ -251,6 +269,10 @@ def as_utc(moment: datetime | None) -> datetime | None:
     """Return a moment in UTC; without a time zone it is refused with a SoundError."""
     if moment is None:
         return None
+    if not isinstance(moment, datetime):
+        raise SoundError(
+            f"started_at of type {kind_of(moment)} is no moment: give a datetime with a time zone"
+        )
     if moment.tzinfo is None:
         raise SoundError(
             f"started_at {moment.isoformat()} has no time zone: "
@@ -261,8 +283,8 @@ def as_utc(moment: datetime | None) -> datetime | None:
 
 def as_monotonic(seconds: float | None) -> float | None:
     """Return an instant of ``time.monotonic()``; what is not finite is a SoundError."""
-    if seconds is not None and not math.isfinite(seconds):
-        raise SoundError(f"started_monotonic {seconds!r} is no time: give seconds")
+    if seconds is not None and not math.isfinite(as_real(seconds)):
+        raise SoundError(f"started_monotonic {shown(seconds)} is no time: give seconds")
     return seconds
 
 
@@ -295,12 +317,9 @@ def sample_index(seconds: object, sample_rate: int, length: int, default: int) -
     """
     if seconds is None:
         return default
-    try:
-        position = float(seconds) * sample_rate  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        position = math.nan
+    position = as_real(seconds) * sample_rate
     if math.isnan(position):
-        raise SoundError(f"{seconds!r} is no time: cut by seconds, as in recording[1.0:2.5]")
+        raise SoundError(f"{shown(seconds)} is no time: cut by seconds, as in recording[1.0:2.5]")
     if position < 0:
         position += length
     return round(min(max(position, 0.0), length))

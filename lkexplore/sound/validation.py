@@ -10,8 +10,17 @@ from numpy.typing import NDArray
 
 from ..errors import SoundError
 from .convert import INT16_STEP
+from .in_words import is_unawaited, kind_of, shown
 
-__all__ = ["MAX_CHANNELS", "MAX_SAMPLE_RATE", "as_sample_rate", "as_samples"]
+__all__ = [
+    "MAX_CHANNELS",
+    "MAX_SAMPLE_RATE",
+    "as_float32",
+    "as_real",
+    "as_sample_rate",
+    "as_samples",
+    "is_whole",
+]
 
 MAX_SAMPLE_RATE = 768_000
 """Highest sample rate in Hz."""
@@ -21,6 +30,45 @@ MAX_CHANNELS = 64
 
 _CACHED = 1 << 18
 """Samples whose squares are summed at a time: so few that they stay in the processor's cache."""
+
+
+def as_real(value: object) -> float:
+    """Return a number as a float, and NaN for everything that is none.
+
+    Parameters
+    ----------
+    value : object
+        Anything. Numbers of Python and of numpy are numbers, text, bytes, True and False are not.
+
+    Returns
+    -------
+    float
+        NaN fails every comparison, so ``if not 0 < as_real(value) < math.inf`` refuses it.
+
+    Examples
+    --------
+    >>> as_real(5), as_real("5"), as_real(None)
+    (5.0, nan, nan)
+    """
+    if isinstance(value, np.ndarray):
+        value = value[()] if not value.ndim else None
+    if isinstance(value, str | bytes | bytearray | bool | np.bool_):
+        return math.nan
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+
+
+def is_whole(value: object) -> bool:
+    """Return whether a value is an int, of Python or of numpy, and neither True nor False.
+
+    Examples
+    --------
+    >>> is_whole(5), is_whole(5.0), is_whole(True)
+    (True, False, False)
+    """
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def as_sample_rate(value: object) -> int:
@@ -56,7 +104,7 @@ def as_sample_rate(value: object) -> int:
             rate = None
     if rate is None or not 1 <= rate <= MAX_SAMPLE_RATE:
         raise SoundError(
-            f"sample rate {value!r} cannot be used: give a whole number of Hz "
+            f"sample rate {shown(value)} cannot be used: give a whole number of Hz "
             f"from 1 to {MAX_SAMPLE_RATE}, such as 48000"
         )
     return rate
@@ -87,7 +135,7 @@ def as_samples(value: object) -> NDArray[np.float32]:
     >>> as_samples([0.0, 0.5]).shape
     (1, 2)
     """
-    samples = _as_float32(_as_matrix(value))
+    samples = as_float32(_as_matrix(value))
     view = samples.view()
     view.flags.writeable = False
     if not _all_finite(view.reshape(-1)):
@@ -108,13 +156,20 @@ def _all_finite(line: NDArray[np.float32]) -> bool:
 
 
 def _as_matrix(value: object) -> NDArray[np.generic]:
+    if is_unawaited(value):
+        raise SoundError(f"{kind_of(value)} is no array of samples")
     try:
         array: NDArray[np.generic] = np.asarray(value)
     except (TypeError, ValueError) as error:
         raise SoundError(
-            f"{type(value).__name__} cannot be made an array of samples ({error}): "
-            "give an array of shape (n,) or (channels, n)"
+            f"{type(value).__name__} cannot be made an array of samples "
+            f"({' '.join(str(error).split())}): give an array of shape (n,) or (channels, n)"
         ) from None
+    if not array.ndim:
+        raise SoundError(
+            f"{shown(value)} of shape () is no array of samples: give one of shape (n,) or "
+            "(channels, n)"
+        )
     if array.ndim == 1:
         array = array[np.newaxis]
     if array.ndim != 2:
@@ -134,7 +189,29 @@ def _as_matrix(value: object) -> NDArray[np.generic]:
     return array
 
 
-def _as_float32(array: NDArray[np.generic]) -> NDArray[np.float32]:
+def as_float32(array: NDArray[np.generic]) -> NDArray[np.float32]:
+    """Return samples as float32: floats as they are, int16 divided by 32768.
+
+    Parameters
+    ----------
+    array : ndarray
+        Samples of any shape.
+
+    Returns
+    -------
+    ndarray of float32
+        C-contiguous; the same array if it already is that.
+
+    Raises
+    ------
+    SoundError
+        For every other type, with what makes floats of it.
+
+    Examples
+    --------
+    >>> as_float32(np.array([16384], np.int16)).tolist()
+    [0.5]
+    """
     if array.dtype.kind == "f":
         with np.errstate(over="ignore"):
             return np.ascontiguousarray(array, dtype=np.float32)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import time
 import tracemalloc
+from functools import partial
 
 import numpy as np
 import pytest
 from scipy.signal import butter, filtfilt, firwin, lfilter
 
-from lkexplore.checking.check import check
+from lkexplore.checking import check as check_in_time
 from lkexplore.errors import FilterError, SoundError
 from lkexplore.filters import Filter, bandpass, from_function, gain, highpass, lowpass, notch
+
+# A busy machine must not leave anything out.
+check = partial(check_in_time, budget=600)
 
 RATE = 48000
 B, A = butter(2, 0.1)
@@ -180,7 +185,7 @@ class TestOtherMistakes:
         [
             (lambda block: block[:, ::2], "(2, 48000)"),
             (lambda block: block[0], "(96000,)"),
-            (lambda block: None, "()"),
+            (lambda block: None, "returned NoneType"),
             (lambda block: block + 1j, "complex"),
             (lambda block: 1 / 0, "ZeroDivisionError"),
         ],
@@ -336,8 +341,6 @@ class TestFigures:
         assert not tracemalloc.is_tracing()
 
     def test_the_speed_is_that_of_the_blocks(self) -> None:
-        import time
-
         def slow(block):
             if block.shape[1] == 480:
                 time.sleep(0.002)
@@ -394,3 +397,119 @@ class TestHandling:
             check(np.tanh, sample_rate=0)
         with pytest.raises(KeyError, match="was not tried"):
             check(np.tanh, seconds=0.2)["colour"]
+
+
+class OneState(Kept):
+    """A filter whose one state serves all channels in turn."""
+
+    def process(self, block: np.ndarray) -> np.ndarray:
+        if self.zi is None:
+            self.zi = np.zeros(2)
+        out = np.empty_like(block)
+        for channel, row in enumerate(block):
+            out[channel], self.zi = lfilter(self.b, self.a, row, zi=self.zi)
+        return out
+
+
+class OneSample(Kept):
+    """The same, but sample by sample, so that cuts make no difference."""
+
+    def process(self, block: np.ndarray) -> np.ndarray:
+        out = np.empty_like(block)
+        last = 0.0 if self.zi is None else self.zi
+        for place in np.ndindex(*block.T.shape):
+            out.T[place] = last = 0.5 * block.T[place] + 0.5 * last
+        self.zi = last
+        return out
+
+
+class TestChannels:
+    @pytest.mark.parametrize("thing", [OneState(), OneState().process])
+    def test_a_state_that_leaks_into_the_other_channel_is_named(self, thing) -> None:
+        report = check(thing)
+        assert "leaks from one channel into the other" in report["live = offline"].text
+        assert report["channels"].verdict == "note"
+        assert "one state serves both channels" in report["channels"].text
+
+    def test_one_that_leaks_at_every_sample_is_named_too(self) -> None:
+        report = check(OneSample(), seconds=0.1)
+        assert report["live = offline"].verdict == "ok"
+        assert "comes out of the other too" in report["channels"].text
+
+    @pytest.mark.parametrize("filter", [Kept(), gain(0), lambda block: block[::-1]])
+    def test_what_keeps_them_apart_or_only_moves_them_is_fine(self, filter) -> None:
+        assert check(filter, seconds=0.3)["channels"].verdict == "ok"
+
+
+class TestIntegersAndGain:
+    def test_integers_are_told_and_are_no_gain(self) -> None:
+        report = check(lambda block: (block * 32767).astype(np.int16), seconds=0.3)
+        assert report["integers"].verdict == "note"
+        assert report["integers"].text.startswith("int16 comes out")
+        assert report["full scale"].text == "peak +0.0 dBFS"
+        assert report["gain"].verdict == "ok"
+
+    def test_integers_within_a_chain_are_told(self) -> None:
+        chain = gain(-6) | (lambda block: (block * 32767).astype(np.int16)) | gain(0)
+        assert check(chain, seconds=0.3)["integers"].verdict == "note"
+        assert [f.name for f in check(np.tanh, seconds=0.3).findings].count("integers") == 0
+
+    def test_other_integers_are_refused(self) -> None:
+        said = text(lambda block: (block * 32767).astype(np.int32), "runs")
+        assert "int32 cannot be used" in said
+
+    @pytest.mark.parametrize(("db", "verdict"), [(19.5, "ok"), (20.5, "note"), (90, "note")])
+    def test_a_gain_over_20_db_is_warned_of(self, db: float, verdict: str) -> None:
+        factor = 10 ** (db / 20)
+        found = check(lambda block: block * factor, seconds=0.3)["gain"]
+        assert found.verdict == verdict
+        assert f"{db:.1f} dB" in found.text
+
+
+class TestBudget:
+    def test_a_slow_filter_is_told_so_within_the_budget(self) -> None:
+        def slow(block):
+            time.sleep(0.03)
+            return block
+
+        began = time.monotonic()
+        report = check_in_time(slow, budget=2.0)
+        assert time.monotonic() - began < 4
+        assert "too slow to run live" in report["speed"].text
+        assert report.block_ms >= 30
+        assert "1 of 9 ways" in report["live = offline"].text
+        assert "memory" in report.left_out
+        assert report["left out"].verdict == "note"
+        assert "memory" in report["left out"].text
+        assert "budget=2 s" in report["left out"].text
+
+    def test_its_mistakes_are_found_all_the_same(self) -> None:
+        def slow(block):
+            time.sleep(0.03)
+            return lfilter(B, A, block)
+
+        report = check_in_time(slow, budget=2.0)
+        assert "It forgets its state between blocks" in report["live = offline"].text
+
+    def test_one_that_takes_longer_than_the_sound_is_too_slow(self) -> None:
+        def slower(block):
+            time.sleep(1.5 * block.shape[1] / RATE)
+            return block
+
+        report = check_in_time(slower, seconds=0.5, budget=0.5)
+        assert "times as long as the sound lasts" in report["speed"].text
+
+    def test_with_time_enough_nothing_is_left_out(self) -> None:
+        assert check(np.tanh, seconds=0.2).left_out == ()
+        with pytest.raises(FilterError, match="budget='long' cannot be"):
+            check_in_time(np.tanh, budget="long")
+
+
+def test_functions_with_a_state_are_checked_like_filters() -> None:
+    def smooth(block, zi):
+        return lfilter(B, A, block, zi=np.zeros((len(block), 2)) if zi is None else zi)
+
+    assert check(smooth, seconds=0.5).ok
+    for wrong in (lambda: 0, lambda block, zi, more: block):
+        with pytest.raises(FilterError, match="takes \\(block\\), or \\(block, state\\)"):
+            check(wrong)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +38,7 @@ def test_flac_gives_back_16_and_24_bits_exactly(tmp_path: Path) -> None:
     save(recording, tmp_path / "x.flac")
     assert np.array_equal(load(tmp_path / "x.flac").to_int16(), x)
     fine = Recording(np.array([1, -1, 8388607, -8388608]) / 2**23, 48000)
-    save(fine, tmp_path / "x.flac")
+    save(fine, tmp_path / "x.flac", overwrite=True)
     assert np.array_equal(load(tmp_path / "x.flac").samples, fine.samples)
 
 
@@ -119,7 +121,7 @@ def test_clipping_is_counted_and_warned_of_once(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         loud.save(tmp_path / "x.wav")
-        Recording([1.0, -1.0], 48000).save(tmp_path / "x.flac")
+        Recording([1.0, -1.0], 48000).save(tmp_path / "x.flac", overwrite=True)
     assert np.array_equal(load(tmp_path / "x.wav").samples, loud.samples)
 
 
@@ -232,7 +234,9 @@ def test_a_header_that_promises_too_much_costs_no_memory(tmp_path: Path) -> None
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
     save(([0.0], 48000), tmp_path / "real.wav")
     (tmp_path / "link.wav").symlink_to("real.wav")
-    save(([0.5], 48000), tmp_path / "link.wav")
+    with pytest.raises(FileError, match=r"real\.wav exists already"):
+        save(([0.5], 48000), tmp_path / "link.wav")
+    save(([0.5], 48000), tmp_path / "link.wav", overwrite=True)
     assert (tmp_path / "link.wav").is_symlink()
     assert load(tmp_path / "real.wav").samples.tolist() == [[0.5]]
 
@@ -252,7 +256,7 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
 noise = np.random.RandomState(0).uniform(-1, 1, (2, 480000))
 try:
-    save((noise, 48000), sys.argv[2])
+    save((noise, 48000), sys.argv[2], overwrite=True)
 except FileError as error:
     print(error)
 """
@@ -276,3 +280,79 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(
     assert done.stdout.count("\n") == 1
     assert only(tmp_path) == [path.name]
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
+@pytest.mark.parametrize("form", [bytes, bytearray, memoryview, io.BytesIO])
+def test_the_contents_of_a_file_are_as_good_as_the_file(
+    tmp_path: Path, tone, suffix: str, form: Callable
+) -> None:
+    path = tmp_path / f"x.{suffix}"
+    tone(440, peak=0.5).save(path)
+    given, wanted = load(form(path.read_bytes())), load(path)
+    assert np.array_equal(given.samples, wanted.samples)
+    assert (given.name, given.sample_rate) == (None, wanted.sample_rate)
+    assert tone_hz(load(form(path.read_bytes()), start=0.2, end=0.8)) == pytest.approx(440, abs=0.1)
+
+
+def test_an_open_file_is_read_from_where_it_stands(tmp_path: Path, tone) -> None:
+    tone(440).save(tmp_path / "x.wav")
+    with (tmp_path / "x.wav").open("rb") as file:
+        assert tone_hz(load(file)) == pytest.approx(440, abs=0.1)
+    with (tmp_path / "x.txt").open("w+") as file, pytest.raises(FileError, match="mode 'rb'"):
+        load(file)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere names are made of letters")
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
+def test_a_name_of_any_bytes_is_a_name(tmp_path: Path, tone, suffix: str) -> None:
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/Gr\xfc\xdfe." + suffix.encode())
+    tone(440, peak=0.5).save(path)
+    back = load(path)
+    assert tone_hz(back) == pytest.approx(440, abs=0.1)
+    assert back.name == "Gr??e"
+    Path(path).write_bytes(b"nothing of use" * 50)
+    with pytest.raises(FileError) as raised:
+        load(path)
+    str(raised.value).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("x.raw", bytes(1000), "has no header .*numpy.fromfile"),
+        ("x.mp3", b"<html>404 not found</html>" * 50, "is a web page"),
+        ("x.wav", b"\n <!DOCTYPE html><html>", "is a web page"),
+        ("x.mp3", b"nothing of use" * 50, "there is no sound in it"),
+        ("x.wav", b"nothing of use" * 50, "cannot be read as sound"),
+    ],
+)
+def test_what_is_no_sound_says_what_it_is(
+    tmp_path: Path, name: str, content: bytes, words: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(FileError, match=words) as raised:
+        load(tmp_path / name)
+    assert name in str(raised.value)
+    assert "does not exist" not in str(raised.value)
+
+
+def test_addresses_and_what_is_no_path_are_refused() -> None:
+    with pytest.raises(
+        FileError, match=r"'https://example\.com/a\.wav' is an address: download it"
+    ):
+        load("https://example.com/a.wav")
+    for wrong in (None, 5, [1], Recording([0.0], 8000), "", "a\0b"):
+        with pytest.raises(FileError, match=r"is no (sound file|path)"):
+            load(wrong)
+    with pytest.raises(FileError, match="what was given cannot be read as sound"):
+        load(b"nothing of use" * 50)
+
+
+def test_opus_says_which_rates_it_holds(tmp_path: Path, tone) -> None:
+    sound = tone(440, peak=0.5)
+    with pytest.raises(FileError, match=r"44100 Hz but 8000, .*48000 Hz: use resample\(48000\)"):
+        sound.resample(44_100).save(tmp_path / "x.ogg", subtype="OPUS")
+    assert only(tmp_path) == []
+    sound.save(tmp_path / "x.ogg", subtype="OPUS")
+    assert tone_hz(load(tmp_path / "x.ogg")) == pytest.approx(440, abs=0.1)

@@ -116,13 +116,13 @@ def test_without_a_sidecar_a_file_is_named_after_itself(tmp_path: Path) -> None:
 def test_an_old_sidecar_does_not_outlive_its_file(tmp_path: Path) -> None:
     path = tmp_path / "x.wav"
     known().save(path, sidecar=True)
-    known().save(path)
+    known().save(path, overwrite=True)
     assert not sidecar_path(path).exists()
-    known().save(path, sidecar=True)
+    known().save(path, sidecar=True, overwrite=True)
     with SoundWriter(path, 8000, 1, overwrite=True):
         assert not sidecar_path(path).exists()
     sidecar_path(path).write_text('{"made by": "another program"}')
-    known().save(path)
+    known().save(path, overwrite=True)
     assert sidecar_path(path).exists()
 
 
@@ -263,7 +263,7 @@ def test_a_long_one_is_not_read_to_be_shown(tmp_path: Path) -> None:
 
 def test_another_file_in_its_place_is_noticed(tmp_path: Path) -> None:
     saved = facts_and_file(tmp_path / "x.wav", known())
-    known(rate=16_000).save(saved.path)
+    known(rate=16_000).save(saved.path, overwrite=True)
     with pytest.raises(FileError, match="16000 Hz instead of 8000 Hz"):
         saved.load()
 

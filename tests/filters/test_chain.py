@@ -158,7 +158,7 @@ def test_a_filter_of_ones_own_may_work_in_place(noise) -> None:
 @pytest.mark.parametrize(
     ("result", "words"),
     [
-        (lambda block: None, r"made \(\)"),
+        (lambda block: None, "returned NoneType"),
         (lambda block: block[:, 1:], "same n"),
         (lambda block: block[0], "same n"),
         (lambda block: block * np.nan, "NaN"),
@@ -194,7 +194,7 @@ def test_what_is_no_filter_is_refused() -> None:
         Chain()
     with pytest.raises(FilterError, match="class"):
         Recording([0.0], 8000) | Half
-    with pytest.raises(TypeError):
+    with pytest.raises(FilterError, match="int is no filter"):
         gain(0) | 3
     with pytest.raises(FilterError, match="not known to be linear"):
         (gain(0) | Half()).response([100])

@@ -241,9 +241,9 @@ def test_copies_and_pickles_carry_parameters_but_no_sound(noise) -> None:
 def test_only_recordings_are_filtered_whole() -> None:
     with pytest.raises(FilterError, match="Recording"):
         lowpass(1000)(np.zeros(100))
-    with pytest.raises(TypeError):
+    with pytest.raises(FilterError, match="Recording is no filter"):
         lowpass(1000) | Recording([0.0], 8000)
-    with pytest.raises(TypeError):
+    with pytest.raises(FilterError, match="int is no filter"):
         Recording([0.0], 8000) | 3
 
 

@@ -225,3 +225,21 @@ class TestSegmentalSnr:
     def test_nothing_in_common(self):
         with pytest.raises(SoundError):
             segmental_snr_db((np.ones(100), 1000), (np.ones(3), 1000))
+
+
+@pytest.mark.parametrize("left", [0.0, 1e-5])
+def test_channels_that_cancel_each_other_are_told_from_silence(tone, left: float) -> None:
+    one = tone(440, peak=0.5).samples[0]
+    opposite = Recording(np.stack([one, (left - 1) * one]), RATE)
+    for measure in (tone_hz, lambda sound: snr_db(sound, tone(440)), lambda s: lag_seconds(s, s)):
+        with pytest.raises(SoundError, match="cancel each other in the mix"):
+            measure(opposite)
+    assert tone_hz((opposite.samples[0], RATE)) == pytest.approx(440, abs=0.01)
+
+
+def test_one_channel_of_many_is_no_cancelling(tone) -> None:
+    many = np.zeros((64, RATE))
+    many[5] = tone(440, peak=0.5).samples[0]
+    assert tone_hz((many, RATE)) == pytest.approx(440, abs=0.01)
+    with pytest.raises(SoundError, match="no tone in silence"):
+        tone_hz((np.zeros((2, 100)), RATE))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..any_object import as_filter
 from ..filter import Filter
+from ..output import as_output
 from .fade import FADE_SECONDS, fade_in
 from .history import History
 from .warm_up import WarmUp
@@ -27,7 +28,7 @@ class Swap(Filter):
 
     Parameters
     ----------
-    filter : Filter or object with ``process``
+    filter : Filter, object with ``process``, or function of a block
         The first filter, used as it is and not copied, so that its parameters act at once.
     patient : bool
         Whether `prepare` runs a new filter over the past, and decides when it is put in place.
@@ -77,7 +78,7 @@ class Swap(Filter):
 
         Parameters
         ----------
-        filter : Filter or object with ``process``
+        filter : Filter, object with ``process``, or function of a block
             The new filter, which is set to this filter's sample rate; it should not be in use
             elsewhere.
 
@@ -136,7 +137,7 @@ class Swap(Filter):
         """Filter the next block; see :meth:`Filter.process`."""
         if self._wanted is self._current and self._leaving is None:
             self._history.add(block)
-            return self._current.process(block)
+            return self._output(self._current, block)
         length = round(FADE_SECONDS * self.sample_rate)
         pieces = []
         begin = 0
@@ -150,13 +151,16 @@ class Swap(Filter):
             self._history.add(piece)
             pieces.append(self._mixed(piece, length))
             begin = end
-        return _joined(pieces) if pieces else self._current.process(block)
+        return _joined(pieces) if pieces else self._output(self._current, block)
+
+    def _output(self, filter: Filter, block: NDArray[np.float32]) -> NDArray[np.float32]:
+        return as_output(filter.process(block), filter)
 
     def _mixed(self, piece: NDArray[np.float32], length: int) -> NDArray[np.float32]:
-        new = self._current.process(piece)
+        new = self._output(self._current, piece)
         if self._leaving is None:
             return new
-        old = self._leaving.process(piece)
+        old = self._output(self._leaving, piece)
         weight = fade_in(length)[self._faded : self._faded + piece.shape[1]].astype(np.float32)
         self._faded += piece.shape[1]
         if self._faded >= length:
