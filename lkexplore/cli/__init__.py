@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 when all went well, 1 after an error that is explained in one line, 2 for wrong
         arguments, 130 when interrupted.
     """
-    arguments = _parser().parse_args(argv)
+    arguments = _parsed(list(sys.argv[1:] if argv is None else argv))
     try:
         return int(arguments.run(arguments))
     except LkExploreError as error:
@@ -35,6 +35,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+
+
+def _parsed(argv: list[str]) -> argparse.Namespace:
+    """Return the arguments; what ``lab`` does not know itself is for JupyterLab."""
+    parser = _parser()
+    # argparse drops what stands after it, or not, from version to version.
+    cut = argv.index("--") if argv[:1] == ["lab"] and "--" in argv else len(argv)
+    arguments, unknown = parser.parse_known_args(argv[:cut])
+    if arguments.run is _lab:
+        arguments.passed_on = unknown + argv[cut + 1 :]
+    elif unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    return arguments
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -102,10 +115,24 @@ def _add_impairments(serve: argparse.ArgumentParser) -> None:
 
 
 def _add_lab(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    text = "open JupyterLab on the notebooks"
-    lab = commands.add_parser("lab", help=text, description=text)
+    text = "open JupyterLab on a copy of the notebooks"
+    lab = commands.add_parser(
+        "lab",
+        help=text,
+        usage="lkexplore lab [-h] [--update] [JupyterLab's options ...]",
+        description="Open JupyterLab on a copy of the notebooks, lkexplore-notebooks/ in the "
+        "current folder. Notebooks that are there stay as they are; what the lessons save goes "
+        "there, too.",
+        epilog="All other options are JupyterLab's, such as --no-browser, --ip=0.0.0.0, "
+        "--port=8890 or --allow-root, and so is whatever stands after --: "
+        "'lkexplore lab -- --help' lists them.",
+        allow_abbrev=False,
+    )
     lab.add_argument(
-        "arguments", nargs=argparse.REMAINDER, help="passed on to JupyterLab, such as --no-browser"
+        "--update",
+        action="store_true",
+        help="bring newer versions of the notebooks: in the place of those that nobody has "
+        "changed, and beside changed ones, as '01_quickstart (new).ipynb'",
     )
     lab.set_defaults(run=_lab)
 
@@ -142,7 +169,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 def _lab(arguments: argparse.Namespace) -> int:
     from .lab import run_lab
 
-    return run_lab(arguments.arguments)
+    return run_lab(arguments.passed_on, update=arguments.update)
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

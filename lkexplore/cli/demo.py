@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,7 +57,8 @@ def run_demo(out: str, *, seconds: float = 5.0) -> int:
     Parameters
     ----------
     out : str
-        The folder, made if it does not exist; files of an earlier run are replaced.
+        The folder, made if it does not exist. Where a name is taken, the time is added to it:
+        nothing is overwritten.
     seconds : float
         Seconds to record, 1 to 60.
 
@@ -163,20 +166,26 @@ def _looped(sound: Recording, seconds: float) -> Recording:
 
 def _save(results: Results, folder: Path) -> None:
     """Write the sounds and the pictures, and say where."""
+    from ..files.new_file import reserve
+
     sounds: Mapping[str, Recording] = {
-        "alice.wav": results.voice,
-        "filtered.wav": results.clean,
-        "heard.wav": results.heard,
+        "alice": results.voice,
+        "filtered": results.clean,
+        "heard": results.heard,
     }
+    now = datetime.now(UTC)
+    saved = []
     for name, sound in sounds.items():
-        sound.save(folder / name)
+        saved.append(reserve(folder, name, ".wav", now))
+        sound.save(saved[-1], overwrite=True)
     figure = draw(results)
+    saved.append(reserve(folder, "before_after", ".png", now, sidecar=False))
     try:
-        figure.savefig(folder / "before_after.png", dpi=110)
+        figure.savefig(saved[-1], dpi=110)
     except OSError as error:
         raise FileError(f"the picture could not be written: {error.strerror}") from error
     print(f"\nsaved in {folder.resolve()}:")
-    print("  " + "  ".join([*sounds, "before_after.png"]))
+    print("  " + "  ".join(path.name for path in saved))
 
 
 def draw(results: Results) -> Figure:
@@ -201,9 +210,8 @@ def _writable(out: str) -> Path:
     folder = Path(out).expanduser()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".lkexplore"
-        probe.touch()
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise FileError(
             f"--out {out}: {error.strerror}; name a folder that can be written to"

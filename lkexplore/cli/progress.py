@@ -8,6 +8,8 @@ import time
 from collections.abc import Awaitable
 from typing import TextIO, TypeVar
 
+from ..sound.progress import hide_progress
+
 __all__ = ["with_progress"]
 
 T = TypeVar("T")
@@ -37,7 +39,9 @@ async def with_progress(
         elsewhere there is one line at the end.
     """
     out = stream or sys.stderr
-    task = asyncio.ensure_future(work)
+    # What is awaited shows a bar of its own otherwise.
+    with hide_progress():
+        task = asyncio.ensure_future(work)
     start = time.monotonic()
     drawn = out.isatty()
     try:

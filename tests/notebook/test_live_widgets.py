@@ -16,7 +16,6 @@ from ipywidgets.widgets import widget
 import lkexplore as lk
 from lkexplore.errors import MissingBundle, SoundError, TokenError, TrackNotFound
 from lkexplore.notebook import page
-from lkexplore.notebook.page.build import CLIENT, build
 from lkexplore.room.credentials import claims_of
 
 TONE = (0.3 * np.sin(2 * np.pi * 1000 * np.arange(48000) / 48000)).astype("f4"), 48000
@@ -107,7 +106,7 @@ async def test_a_scope_shows_one_track_too(room, bob):
 
 
 async def test_a_scope_that_nobody_looks_at_sends_nothing(room, bob, monkeypatch):
-    monkeypatch.setattr("lkexplore.notebook.shared.presence.UNSEEN_SECONDS", 0.5)
+    monkeypatch.setattr("lkexplore.notebook.shared.heartbeat.UNSEEN_SECONDS", 0.5)
     scope, sent = lk.Scope(room), []
     monkeypatch.setattr(scope, "send", lambda *told: sent.append(told))
     scope._heard(scope, {"seen": True}, [])
@@ -138,10 +137,17 @@ async def test_the_panel_records_who_is_ticked(room, bob, server, tmp_path, monk
     assert "image/svg+xml" in panel.still()
     card = panel._cards.children[0]
     monkeypatch.chdir(tmp_path)
+    # What the kernel before has saved stays.
+    (tmp_path / "carol-0.flac").write_text("of the kernel before")
     card._save()
-    assert lk.load("carol-0.flac").duration == panel.recordings[0].duration
+    (saved,) = tmp_path.glob("carol-0 *.flac")
+    assert card._said.value == f"saved as {saved.name}"
+    assert lk.load(saved).duration == panel.recordings[0].duration
+    assert (tmp_path / "carol-0.flac").read_text() == "of the kernel before"
+    card._name.value = "carol"
     card._save()
-    assert "carol-0.flac" in card._said.value
+    assert ".flac" in card._said.value
+    assert len(list(tmp_path.iterdir())) == 2
     panel.close()
     await until(lambda: panel._running.done())
     await carol.close()
@@ -182,8 +188,13 @@ async def test_a_room_of_the_sdk_has_no_key(room, bundle):
 
 async def test_without_its_bundle_it_says_what_to_do(room, monkeypatch, tmp_path):
     monkeypatch.setattr(page, "_CLIENT", tmp_path / "nothing.gz")
+    monkeypatch.setattr(page, "_REASON", tmp_path / "why")
+    (tmp_path / "why").write_text("npm could not fetch it: the cable is out\n")
     page.client.cache_clear()
-    with pytest.raises(MissingBundle, match=r"lkexplore\.notebook\.page\.build"):
+    with pytest.raises(MissingBundle, match=r"cable is out.*lkexplore\.notebook\.page\.build"):
+        lk.BrowserParticipant(room)
+    (tmp_path / "why").unlink()
+    with pytest.raises(MissingBundle, match="left no reason"):
         lk.BrowserParticipant(room)
     page.client.cache_clear()
 
@@ -344,7 +355,7 @@ async def test_a_panel_tells_levels_to_those_who_look(room, bob):
     (row,) = panel._rows.values()
     await asyncio.sleep(1)
     assert row._bar.value == -60
-    panel._presence._heard(panel._presence, {"seen": True}, [])
+    panel._presence._heartbeat._heard(panel._presence, {"seen": True}, [])
     await until(lambda: row._bar.value == pytest.approx(-10.5, abs=1))
     panel.close()
 
@@ -385,16 +396,3 @@ def test_the_pages_parts_are_read_wherever_text_is_not_utf_8_by_itself():
         command, env={**os.environ, **plain}, capture_output=True, text=True, timeout=120
     )
     assert not done.returncode, done.stderr
-
-
-@pytest.mark.parametrize("archive", ["", "touch wrong.tgz", "touch a && tar czf wrong.tgz a"])
-def test_a_build_without_the_right_archive_says_so(tmp_path, monkeypatch, archive):
-    npm = tmp_path / "npm"
-    npm.write_text(f"#!/bin/sh\n{archive}\n")
-    npm.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    folder = tmp_path / "built"
-    # A stamp alone is no client.
-    folder.mkdir()
-    (folder / "version").write_text(CLIENT)
-    assert "not what it should be" in build(folder)

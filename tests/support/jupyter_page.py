@@ -20,7 +20,17 @@ from typing import Any
 import nbformat
 import psutil
 
-__all__ = ["Lab", "Page", "chromium", "give_way", "running_lab"]
+__all__ = [
+    "Lab",
+    "Page",
+    "chromium",
+    "end",
+    "free_port",
+    "give_way",
+    "own_settings",
+    "running_lab",
+    "wait_until_up",
+]
 
 START_SECONDS = 60.0
 SIZE = {"width": 1280, "height": 1400}
@@ -162,18 +172,10 @@ class Page:
 @contextlib.contextmanager
 def running_lab(folder: Path, variables: Mapping[str, str] | None = None) -> Iterator[Lab]:
     """Run JupyterLab on a folder, until left; its kernels end with it."""
-    token, port = secrets.token_hex(16), _free_port()
+    token, port = secrets.token_hex(16), free_port()
     settings = folder / ".jupyter"
     _quiet(settings / "lab")
-    environment = {
-        **os.environ,
-        **(variables or {}),
-        "JUPYTER_CONFIG_DIR": str(settings / "config"),
-        "JUPYTER_DATA_DIR": str(settings / "data"),
-        "JUPYTERLAB_SETTINGS_DIR": str(settings / "lab"),
-        "JUPYTERLAB_WORKSPACES_DIR": str(settings / "workspaces"),
-        "JUPYTER_TOKEN": token,  # command lines are public
-    }
+    environment = {**os.environ, **(variables or {}), **own_settings(settings, token)}
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
     command += [
         f"--ServerApp.port={port}",
@@ -189,10 +191,21 @@ def running_lab(folder: Path, variables: Mapping[str, str] | None = None) -> Ite
         )
     url = f"http://127.0.0.1:{port}"
     try:
-        _wait_until_up(f"{url}/api?token={token}", process, folder / ".lab.log")
+        wait_until_up(f"{url}/api?token={token}", process, folder / ".lab.log")
         yield Lab(folder, url, token)
     finally:
-        _end(process)
+        end(process)
+
+
+def own_settings(folder: Path, token: str) -> dict[str, str]:
+    """Return environment variables that keep JupyterLab away from what the person has set."""
+    return {
+        "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "JUPYTER_DATA_DIR": str(folder / "data"),
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "lab"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+        "JUPYTER_TOKEN": token,  # command lines are public
+    }
 
 
 def _quiet(settings: Path) -> None:
@@ -203,14 +216,16 @@ def _quiet(settings: Path) -> None:
     (place / "notification.jupyterlab-settings").write_text(json.dumps(said))
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a TCP port that nobody uses now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
 
 
-def _wait_until_up(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def wait_until_up(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until an address answers with JSON."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
@@ -222,7 +237,8 @@ def _wait_until_up(address: str, process: subprocess.Popen[bytes], log: Path) ->
     raise TimeoutError(f"JupyterLab did not start: {log.read_text()[-2000:]}")
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and all that it has started."""
     with contextlib.suppress(psutil.NoSuchProcess):
         family = psutil.Process(process.pid).children(recursive=True)
         process.terminate()

@@ -15,6 +15,8 @@ from ...sound.as_recording import Sound, as_recording
 from ...sound.recording import Recording
 from ..page import module, style
 from ..shared.background import LatestOnly
+from ..shared.heartbeat import Heartbeat
+from ..shared.saving import save_beside
 from ..shared.still_picture import WithPicture, close_earlier
 from . import computing as lab_work
 from .figure import lab_picture
@@ -78,7 +80,9 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
     -----
     Drag a box on the first spectrogram (or press Enter on it and use the arrow keys) to select
     times and frequencies. Of a sound longer than a minute, a part is played. Parameters that are
-    set in Python show in the page after `refresh`. Taught in ``notebooks/01_quickstart.ipynb``.
+    set in Python show in the page after `refresh`. Saving overwrites nothing: where a file of that
+    name exists, the time is added, as in ``filtered 2026-11-28 01.02.03.flac``. When the kernel is
+    gone, the lab says so and takes no more input. Taught in ``notebooks/01_quickstart.ipynb``.
 
     Examples
     --------
@@ -92,6 +96,7 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
         "page/colours.js",
         "page/sound.js",
         "page/drawing.js",
+        "page/heart.js",
         "filter_lab/marquee.js",
         "filter_lab/lab.js",
     )
@@ -124,6 +129,7 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
         if self._room is not None:
             self._coming = self._room.begin(self._fetch(identity, seconds))
         self.on_msg(self._asked)
+        self._heartbeat = Heartbeat(self)
         close_earlier(self)
 
     @property
@@ -279,9 +285,11 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
             "set": self._set,
             "choose": self._choose,
             "brush": self._brush,
-            "hear": self._hear,
+            "hear": lambda _: lab_work.send_sound(
+                self._post, "selection", self._chosen_box().sound(self.before)
+            ),
             "band": self._band,
-            "cut": self._cut,
+            "cut": lambda _: self._use(self._chosen_box().cut(self.before)),
             "whole": lambda _: self._use(self._whole),
             "code": lambda _: self._post({"is": "code", "text": self.code}, []),
             "save": self._save,
@@ -324,9 +332,8 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
     def _send_controls(self) -> None:
         names = [OWN, *CHOICES] if self._own is not None else list(CHOICES)
         told = controls_of(self._filter, names, self._chosen)
-        told |= {"half": self.before.sample_rate / 2, "cut": self.before is not self._whole}
-        told |= {"id": self.model_id}
-        self._post(told, [])
+        half, cut = self.before.sample_rate / 2, self.before is not self._whole
+        self._post({**told, "half": half, "cut": cut, "id": self.model_id}, [])
 
     def _show(self, number: int) -> None:
         """Have the filter shown, unless nobody looks."""
@@ -351,15 +358,9 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
             raise SoundError("nothing is selected: drag a box on the spectrogram before")
         return self.selection
 
-    def _hear(self, _content: dict[str, Any]) -> None:
-        lab_work.send_sound(self._post, "selection", self._chosen_box().sound(self.before))
-
     def _band(self, content: dict[str, Any]) -> None:
         inverse = bool(content.get("inverse"))
         self._take(self._chosen_box().band(inverse), "bandstop" if inverse else "bandpass")
-
-    def _cut(self, _content: dict[str, Any]) -> None:
-        self._use(self._chosen_box().cut(self.before))
 
     def _use(self, before: Recording) -> None:
         self.before, self.selection = before, None
@@ -371,9 +372,8 @@ class FilterLab(WithPicture, anywidget.AnyWidget):
     # Out of the lab
 
     def _save(self, content: dict[str, Any]) -> None:
-        path = str(content.get("path") or "filtered.flac")
-        self.after.save(path)
-        self._tell(f"saved as {path}")
+        saved = save_beside(self.after, str(content.get("path") or "filtered.flac"))
+        self._tell(f"saved as {saved}")
 
     def _tell_people(self, _content: dict[str, Any]) -> None:
         if self._room is not None:

@@ -75,6 +75,7 @@ class Lab {
     model.on("msg:custom", this.hears);
     this.sounds.onposition = (seconds) => [this.before, this.after].forEach((heat) => heat.show(seconds));
     this.sounds.onchange = () => this.showPlaying();
+    this.heart = new Heart(model, () => this.root, (text) => this.tellOfKernel(text));
     this.do("look");
   }
 
@@ -94,6 +95,8 @@ class Lab {
       this.table,
       row(...this.outButtons()),
       this.code);
+    // Playing needs no kernel.
+    for (const part of [this.choice, this.sliders, this.marquee.heat.stage, ...this.boxed, this.whole, ...this.out]) part.classList.add("lkx-needs-kernel");
     this.showPlaying();
     this.showBox();
   }
@@ -126,11 +129,12 @@ class Lab {
     this.live = button("Run live", "The room hears this person through the filter", () => this.do("live", { identity: this.isLive ? "" : this.who.value }));
     this.publish = button("Publish", "Play the filtered sound into the room", () => this.do("publish", { stop: this.isPublished }));
     this.inRoom = element("span", { className: "lkx-row", hidden: true }, this.live, this.who, this.publish);
-    return [this.inRoom, button("Save", "Save the filtered sound", () => this.do("save", { path: this.path.value })), this.path, this.showCode];
+    this.out = [this.inRoom, button("Save", "Save the filtered sound", () => this.do("save", { path: this.path.value })), this.path, this.showCode];
+    return this.out;
   }
 
   do(what, more = {}) {
-    this.model.send({ do: what, ...more });
+    sendTo(this.model, { do: what, ...more });
   }
 
   // The newest values wait until the ones before are shown.
@@ -152,11 +156,17 @@ class Lab {
   }
 
   tooLate() {
-    if (this.asked === null) return;
+    // A kernel that is gone is told of by the heart.
+    if (this.asked === null || this.heart.quiet) return;
     this.say("the kernel is busy: what you move counts when it is done", false);
     this.complained = true;
     this.asked = null;
     this.flush();
+  }
+
+  tellOfKernel(text) {
+    this.say(text, Boolean(text));
+    if (!text) this.flush();
   }
 
   hear(message, buffers) {
@@ -319,6 +329,7 @@ class Lab {
 
   end() {
     clearTimeout(this.late);
+    this.heart.end();
     this.model.off("msg:custom", this.hears);
     this.once?.end();
     this.once = null;

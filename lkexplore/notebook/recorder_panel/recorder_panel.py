@@ -22,8 +22,9 @@ from ...sound.convert import INT16_SCALE
 from ...sound.recording import Recording
 from ..player.player import waveform_svg
 from ..shared.background import in_background
-from ..shared.presence import Presence
+from ..shared.presence import NEEDS_KERNEL, Presence
 from ..shared.room_tracks import RoomTracks
+from ..shared.saving import save_beside
 from ..shared.still_picture import WithPicture, close_earlier, image_of
 
 if TYPE_CHECKING:
@@ -73,6 +74,10 @@ class RecorderPanel(WithPicture, ipywidgets.VBox):  # type: ignore[misc]
     Everyone who is ticked is recorded from the same moment on, each track by itself; those
     who come later are recorded, too. Taught in ``notebooks/02_recording.ipynb``.
 
+    Saving overwrites nothing: where a file of that name exists, the time is added, as in
+    ``alice-0 2026-11-28 01.02.03.flac``, and the panel shows the name it saved under. When the
+    kernel is gone, the panel says so and takes no more input; what it has recorded still plays.
+
     Examples
     --------
     >>> panel = lk.RecorderPanel(room)                    # doctest: +SKIP
@@ -103,8 +108,10 @@ class RecorderPanel(WithPicture, ipywidgets.VBox):  # type: ignore[misc]
         self._cards = ipywidgets.VBox()
         self._rows: dict[str, _Row] = {}
         head = ipywidgets.HBox([self._record, self._clock, self._message])
+        for part in (head, self._people):
+            part.add_class(NEEDS_KERNEL)
         self._shown, self._presence = ipywidgets.HTML(), Presence()
-        super().__init__([head, self._people, self._cards, self._shown, self._presence])
+        super().__init__([head, self._presence, self._people, self._cards, self._shown])
         self.add_class("lkx-panel")
         self._shown.value = f"<style>.lkx-still-{self.model_id} {{display: none}}</style>"
         close_earlier(self)
@@ -284,15 +291,17 @@ class _Card(ipywidgets.VBox):  # type: ignore[misc]
         self._said.add_class("lkx-says")
         title = ipywidgets.HTML(f"<b>{escape(_title(recording, number))}</b>")
         player = ipywidgets.HTML(recording.play(max_bytes=PLAYER_BYTES).html)
-        super().__init__([title, player, ipywidgets.HBox([self._name, save, self._said])])
+        saving = ipywidgets.HBox([self._name, save, self._said])
+        saving.add_class(NEEDS_KERNEL)
+        super().__init__([title, player, saving])
 
     def _save(self) -> None:
         try:
-            self._recording.save(self._name.value)
+            saved = save_beside(self._recording, self._name.value)
         except LkExploreError as error:
             self._said.value = escape(str(error))
         else:
-            self._said.value = f"saved as {escape(self._name.value)}"
+            self._said.value = f"saved as {escape(saved)}"
 
 
 def _plain(key: Key) -> Key:

@@ -19,8 +19,8 @@ from ...sound.reasons import Reason
 from ...sound.recording import Recording
 from ..page import module, style
 from ..shared.background import in_background
+from ..shared.heartbeat import looks
 from ..shared.kernel_busy import kernel
-from ..shared.presence import looks
 from ..shared.room_tracks import RoomTracks
 from ..shared.still_picture import WithPicture, close_earlier
 from .lane import Lane, labels

@@ -1,28 +1,24 @@
-// Beside ipywidgets' own parts: keeps JupyterLab's keys away from them, and tells that somebody looks.
-
-const SEEN_MS = 1000;
-const FIRST_MS = 50;
+// Beside ipywidgets' own parts: keeps JupyterLab's keys away from them, tells that somebody looks,
+// and says when the kernel is gone.
 
 class Presence {
   constructor(model, el) {
-    this.model = model;
     this.el = el;
+    this.said = statusLine("lkx-said");
+    el.append(this.said);
     this.keeper = new MutationObserver(() => this.keepKeys());
-    this.looking = setInterval(() => this.look(), SEEN_MS);
-    // It is put into the page after this.
-    this.first = setTimeout(() => this.look(), FIRST_MS);
+    this.heart = new Heart(model, () => this.find(), (text) => this.say(text));
   }
 
-  look() {
+  find() {
     const panel = this.el.closest(".lkx-panel");
-    if (!panel) return;
-    if (panel !== this.panel) {
+    if (panel && panel !== this.panel) {
       this.panel = panel;
       this.keeper.disconnect();
       this.keeper.observe(panel, { childList: true, subtree: true });
       this.keepKeys();
     }
-    if (!document.hidden && panel.getClientRects().length) sendTo(this.model, { seen: true });
+    return panel;
   }
 
   // Each part has to say no by itself; what is said is read aloud.
@@ -31,10 +27,14 @@ class Presence {
     for (const part of this.panel.querySelectorAll("*")) part.dataset.lmSuppressShortcuts = "true";
   }
 
+  say(text) {
+    this.said.textContent = text;
+  }
+
   end() {
-    clearInterval(this.looking);
-    clearTimeout(this.first);
+    this.heart.end();
     this.keeper.disconnect();
+    this.said.remove();
   }
 }
 

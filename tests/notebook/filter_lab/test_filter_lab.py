@@ -254,6 +254,14 @@ def test_saving_writes_the_filtered_sound(noisy, tmp_path):
     page.asks("save", path=str(tmp_path / "clean.flac"))
     saved = lk.load(tmp_path / "clean.flac")
     np.testing.assert_allclose(saved.samples, page.lab.after.samples, atol=2 / 32768)
+    # Again with another filter: what was saved stays.
+    first = (tmp_path / "clean.flac").read_bytes()
+    page.lab.filter = lk.filters.gain(-20)
+    page.asks("save", path=str(tmp_path / "clean.flac"))
+    (second,) = tmp_path.glob("clean *.flac")
+    assert (tmp_path / "clean.flac").read_bytes() == first
+    assert lk.load(second).rms_dbfs < saved.rms_dbfs - 10
+    assert page.last("told")[0]["text"] == f"saved as {second}"
 
 
 def test_all_that_is_told_is_plain_json_even_of_silence():

@@ -108,3 +108,37 @@ def test_a_notebook_opened_again_shows_a_picture(lab, page, pictures):
     assert page.page.evaluate("document.querySelector('.lkx-still img').naturalWidth") > 500
     assert page.page.locator(".lkx-lab").count() == 0
     page.page.screenshot(path=pictures / "filter_lab_opened_again.png")
+
+
+# What takes input although the kernel is gone.
+TAKES_INPUT = """() => {
+  const parts = document.querySelectorAll('.lkx-lab :is(button, select, input, [tabindex])');
+  return [...parts]
+    .filter((one) => one.getClientRects().length && !one.closest('[inert]'))
+    .map((one) => one.textContent);
+}"""
+
+
+def test_without_its_kernel_it_says_so_and_only_plays(lab, page, pictures):
+    open_lab(lab, page, "import os; os._exit(1)")
+    assert "Save" in page.page.evaluate(TAKES_INPUT)
+    page.start(1)
+    page.page.wait_for_selector(".lkx-lab [role=status]:has-text('nothing from the kernel')")
+    assert page.page.evaluate(TAKES_INPUT) == ["Play", "Before", "After", "Loop"]
+    slider = page.page.locator("input[data-name=cutoff]")
+    before = slider.input_value()
+    slider.focus()
+    page.page.keyboard.press("ArrowLeft")
+    assert slider.input_value() == before
+    page.page.screenshot(path=pictures / "filter_lab_without_kernel.png")
+
+
+def test_while_the_kernel_computes_it_takes_input(lab, page):
+    """Beats come from the media thread: a busy kernel is no dead one."""
+    open_lab(lab, page, "import time; time.sleep(9)")
+    page.start(1)
+    page.page.wait_for_timeout(7500)
+    assert "Save" in page.page.evaluate(TAKES_INPUT)
+    assert "nothing from" not in page.page.locator(".lkx-lab [role=status]").inner_text()
+    page.page.wait_for_function("globalThis.hasRun")
+    assert not page.errors()

@@ -46,7 +46,7 @@ def test_it_records_who_is_ticked(lab, page, pictures):
     output.get_by_role("button", name="Stop").click()
     output.locator("audio").wait_for(state="attached")
     output.get_by_role("button", name="Save").click()
-    output.get_by_text("saved as").wait_for()
+    output.get_by_text("saved as alice-0.flac").wait_for()
     page.pictures(pictures / "recorded.png")
     shown = page.text(1)
     assert shown.count("True, True)") == 1, shown
@@ -87,3 +87,24 @@ def test_keys_pressed_in_the_panel_are_no_commands_of_the_notebook(lab, page):
     page.page.wait_for_timeout(500)
     assert "'minexddabm'" in page.text(1)
     assert not page.errors()
+
+
+RESTART = "jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
+
+
+def test_after_a_restart_of_the_kernel_it_says_so_and_takes_no_input(lab, page, pictures):
+    page.open(lab.notebook("recorder_gone.ipynb", SHOW))
+    output = page.run(0)
+    output.get_by_text("alice").wait_for()
+    page.page.evaluate(RESTART)
+    page.page.wait_for_selector(".lkx-panel [role=status]:has-text('nothing from the kernel')")
+    box = output.get_by_role("checkbox", include_hidden=True).first
+    assert box.is_checked()
+    # The mouse goes through what takes no input.
+    box.click(force=True)
+    assert box.is_checked()
+    takes = "(one) => !one.closest('[inert]')"
+    parts = output.locator(".lkx-panel :is(button, input)").all()
+    assert len(parts) == 3
+    assert not any(one.evaluate(takes) for one in parts)
+    page.page.screenshot(path=pictures / "recorder_without_kernel.png")
