@@ -14,7 +14,6 @@ from lkexplore.sound.recording import Recording
 
 pytestmark = pytest.mark.timed
 
-QUEUED_WHILE_BUSY = 0.04
 LIVE = "live = await room.live('bob', {}, name='filtered')\nawait asyncio.sleep(3)\n"
 
 
@@ -44,30 +43,27 @@ def faults(heard):
 async def test_a_kernel_busy_for_ten_seconds_leaves_no_hole(kernel: Run, join, send, how):
     """No silent and no repeated 10 ms, but for the little that a busy network loses.
 
-    Where even an idle process had to wait for longer than the queue lasts, it is tried again.
+    Nothing is queued for the time in which the machine runs nobody of us: so long it may be silent.
     """
     await send(Recording(speechlike(12.0), RATE), identity="bob")
     ear = await join("ear")
     await kernel(LIVE.format("lk.filters.lowpass(8000)"))
-    for _ in range(3):
-        busy = asyncio.create_task(
-            kernel(
-                "import time\nbegan = time.monotonic()\n"
-                f"{BUSY[how]}\n"
-                "print('held', time.monotonic() - began > 9.9, live.stats, live.error)"
-            )
+    busy = asyncio.create_task(
+        kernel(
+            "import time\nbegan = time.monotonic()\n"
+            f"{BUSY[how]}\n"
+            "print('held', time.monotonic() - began > 9.9, live.stats, live.error)"
         )
-        await asyncio.sleep(0.7)
-        with Waiting() as waiting:
-            heard = await ear.record("eve", 9)
-        shown = await busy
-        assert "held True" in shown
-        assert heard.name == "filtered"
-        assert heard.rms_dbfs > -30
-        found = faults(heard)
-        if not found or waiting.longest < QUEUED_WHILE_BUSY:
-            break
-    assert not found, (found, shown, waiting.longest)
+    )
+    await asyncio.sleep(0.7)
+    with Waiting() as waiting:
+        heard = await ear.record("eve", 9)
+    shown = await busy
+    assert "held True" in shown
+    assert heard.name == "filtered"
+    assert heard.rms_dbfs > -30
+    found = faults(heard)
+    assert len(found) <= waiting.total / 0.01, (found, shown, waiting.total)
 
 
 async def test_the_traceback_is_shown_once_in_the_cell(kernel: Run, send):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import warnings
 
 import numpy as np
 import pytest
+from kernels import Run
 from livekit import rtc
 from sounds import RATE, find, sine, speechlike, tone_fit
 
@@ -114,7 +116,7 @@ async def test_stopping_ends_it_at_once(join):
     await asyncio.wait_for(playback.stop(), 2)
     await playback.stop()
     assert playback.done
-    assert repr(playback).endswith("stopped>")
+    assert repr(playback).endswith(f"stopped after {playback.position:.2f} s>")
     assert not mouth.me.tracks
 
 
@@ -124,9 +126,45 @@ async def test_cancelling_stops_it(join):
     await asyncio.sleep(0.7)
     assert mouth.me.tracks
     job.cancel()
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(asyncio.CancelledError, match=r"was stopped after \d\.\d\d of 30\.00 s"):
         await job
+    assert job.cancelled()
     assert not mouth.me.tracks
+
+
+async def test_a_wait_for_it_that_is_cancelled_leaves_it_playing(join):
+    mouth = await join("mouth")
+    playback = await mouth.publish((sine(440, 30.0), RATE), wait=False)
+
+    async def wait() -> None:
+        await playback
+
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(wait(), 0.3)
+    assert not playback.done
+    assert mouth.me.tracks
+    await asyncio.sleep(2.5)
+    before = playback.position
+    assert 0.5 < before < 3.0
+    await playback.stop()
+    # The queue that was dropped does not count as played.
+    assert before - 0.05 < playback.position < before + 0.35
+
+
+@pytest.mark.timed
+async def test_an_interrupted_cell_is_told_in_one_line_how_far_it_got(kernel: Run):
+    await kernel("sound = (np.tile(tone, 60), 48000)")
+    job = "room.publish(sound, name='long')"
+    for cell in (f"await {job}", f"lk.run({job})"):
+        shown = await kernel(f"print('go')\n{cell}\nprint('on')", 3.5, "go")
+        last = shown.replace("<IPython.core.display.HTML object>", "").strip().splitlines()[-1]
+        assert "Traceback" not in shown
+        assert "print('on')" not in shown
+        assert "\non\n" not in shown
+        found = re.fullmatch(r"\w+: 'long' was stopped after ([0-9.]+) of 60.00 s", last)
+        assert found, shown
+        assert 0.5 < float(found.group(1)) < 3.5
+        assert (await kernel("print(room.me.tracks)")).strip() == "()"
 
 
 async def test_leaving_ends_what_is_playing(join):

@@ -10,6 +10,7 @@ import sys
 import textwrap
 import threading
 import time
+import traceback
 
 import pytest
 
@@ -279,6 +280,82 @@ def test_run_nests_in_a_running_loop_and_takes_interrupts():
     done = script(PARTIAL + code, interrupt_after=0.6)
     assert done.stdout == "what there was\nbeside what there was\n", done.stderr
     assert done.returncode == 0
+
+
+REPL = """
+import asyncio, lkexplore as lk
+from lkexplore.sdk.media_loop import on_media_loop
+loop = asyncio.get_running_loop()
+said = []
+for n in range(5): loop.call_soon(said.append, n)
+
+print("first", lk.run(asyncio.sleep(0.05, "nested")))
+@on_media_loop
+async def over_there(): await asyncio.sleep(0.05); return "there"
+
+for n in range(3):
+    loop.call_soon(said.append, n)
+    print("again", lk.run(over_there()), await asyncio.sleep(0, "awaited"))
+
+print("all", said)
+try: lk.run(asyncio.wait_for(asyncio.sleep(9), 0.05))
+except TimeoutError as error: print("error", error.__context__)
+
+print("still", await asyncio.sleep(0.05, "alive"))
+"""
+
+
+def test_run_in_pythons_own_asyncio_shell():
+    """Its loop ran before it was made to nest: it goes on, again and again, and loses nothing."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "asyncio"],
+        input=REPL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0
+    assert "IndexError" not in done.stderr
+    said = done.stdout.replace(">>> ", "").replace("... ", "").splitlines()
+    assert "first nested" in said
+    assert said.count("again there awaited") == 3
+    assert "all [0, 1, 2, 3, 4, 0, 1, 2]" in said
+    assert "still alive" in said
+
+
+def test_an_error_that_comes_through_run_is_told_alone():
+    for wait in (lambda: run(_fail()), lambda: run(_fail_over_there())):
+        with pytest.raises(LookupError) as caught:
+            wait()
+        text = "".join(traceback.format_exception(caught.value))
+        assert text.count("Traceback") == 1
+        assert "no running event loop" not in text
+        assert "During handling" not in text
+        assert text.rstrip().endswith("LookupError")
+
+
+@on_media_loop
+async def _fail_over_there() -> None:
+    await _fail()
+
+
+def test_an_error_that_comes_through_a_nested_run_is_told_alone():
+    code = """
+    import asyncio, traceback, lkexplore as lk
+    async def fail(): raise LookupError("alone")
+    async def main():
+        try: lk.run(fail())
+        except LookupError as error: traceback.print_exception(error)
+    asyncio.run(main())
+    """
+    done = script(code)
+    assert done.stderr.count("Traceback") == 1
+    assert done.stderr.rstrip().endswith("LookupError: alone")
+
+
+def test_what_is_nothing_to_wait_for_is_told():
+    with pytest.raises(LkExploreError, match=r"run\(\) was given 5, which is nothing to wait for"):
+        run(5)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")

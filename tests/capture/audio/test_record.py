@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
+import pickle
+import signal
 import sys
 import time
 from datetime import UTC, datetime, timedelta
@@ -16,6 +19,7 @@ from sounds import RATE, block_snr, find, silent_blocks, sine, speechlike, tone_
 
 import lkexplore as lk
 from lkexplore.errors import ParticipantNotFound, RoomClosed, SoundError, TrackNotFound
+from lkexplore.files import read_sidecar
 from lkexplore.sdk.media_loop import on_media_loop
 from lkexplore.sound.recording import Recording
 
@@ -367,3 +371,69 @@ async def test_the_switch_interval_is_short_only_while_media_runs(join, send):
         assert sys.getswitchinterval() == pytest.approx(0.0005)
         assert not room.closed
     assert sys.getswitchinterval() == pytest.approx(before)
+
+
+async def test_what_is_cancelled_says_that_it_was_stopped(join, send, tmp_path):
+    await send()
+    room = await join()
+    await room.record("alice", 0.5)
+    whole = await room.record("alice", 0.5)
+    jobs = [
+        asyncio.ensure_future(room.record("alice", 60)),
+        asyncio.ensure_future(room.record("alice")),
+        asyncio.ensure_future(room.record("alice", 60, path=tmp_path / "x.flac")),
+        asyncio.ensure_future(room.record("alice", 60, sample_rate=16_000)),
+    ]
+    await asyncio.sleep(1.5)
+    for job in jobs:
+        job.cancel()
+    for voice in await asyncio.gather(*jobs):
+        assert 1.0 < voice.duration < 2.0
+        assert voice.ended is lk.Reason.STOPPED
+        assert "ended: stopped" in repr(voice)
+    assert read_sidecar(tmp_path / "x.flac").ended is lk.Reason.STOPPED
+    assert whole.ended is lk.Reason.COMPLETE
+    assert "ended" not in repr(whole)
+    assert pickle.loads(pickle.dumps(whole)).ended is lk.Reason.COMPLETE
+    # What is made of it has not ended by itself.
+    assert whole[0.1:].ended is whole.resample(8000).ended is None
+
+
+INTERRUPTED = """
+import asyncio, json, sys
+import lkexplore as lk
+where, name, path, how = json.loads(sys.argv[1])
+async def main():
+    async with lk.connect(name, **where) as room:
+        await room.record("alice", 0.5)
+        print("go", flush=True)
+        job = room.record("alice", 60, path=path)
+        return lk.run(job) if how == "nested" else await job
+got = lk.run(main()) if how == "run" else asyncio.run(main())
+print(got.ended, got.duration)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for another process")
+@pytest.mark.parametrize("how", ["run", "asyncio", "nested"])
+@pytest.mark.parametrize("file", [None, "x.flac"])
+async def test_control_c_stops_a_recording_and_it_says_so(
+    server, room_name, send, tmp_path, how, file
+):
+    await send()
+    path = file and str(tmp_path / file)
+    arguments = json.dumps([server.where, room_name, path, how])
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", INTERRUPTED, arguments), stdout=asyncio.subprocess.PIPE
+    )
+    while (await asyncio.wait_for(child.stdout.readline(), 30)).strip() != b"go":
+        pass
+    await asyncio.sleep(1.5)
+    child.send_signal(signal.SIGINT)
+    said, _ = await asyncio.wait_for(child.communicate(), 20)
+    assert child.returncode == 0
+    ended, duration = said.decode().split()
+    assert ended == "stopped"
+    assert 1.0 < float(duration) < 2.5
+    if path:
+        assert read_sidecar(path).ended == "stopped"

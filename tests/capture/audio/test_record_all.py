@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 import time
 import warnings
@@ -13,7 +14,8 @@ from sounds import RATE, block_snr, silent_blocks, sine, tone_fit
 
 import lkexplore as lk
 from lkexplore.capture import RecordingSession
-from lkexplore.errors import FileError, RoomClosed
+from lkexplore.errors import FileError, RoomClosed, TrackNotFound
+from lkexplore.files import read_sidecar
 from lkexplore.sound.recording import Recording
 
 SETTLED = 1.5
@@ -185,9 +187,92 @@ async def test_a_folder_that_cannot_be_is_refused(join, send, tmp_path):
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(FileError, match="cannot be made a folder"):
         await room.record_all(1, folder=tmp_path / "file")
-    await room.record_all(0.2, settling=0, folder=tmp_path / "all")
-    with pytest.warns(UserWarning, match=r"'tone' of 'alice' is not recorded: .*alice_tone.flac"):
-        again = await room.record_all(0.2, settling=0, folder=tmp_path / "all")
-    assert len(again) == 0
-    fresh = await room.record_all(0.3, settling=0, folder=tmp_path / "all", overwrite=True)
-    assert fresh["alice"].duration == 0.3
+    with pytest.raises(FileError, match="is no path of a folder"):
+        await room.record_all(1, folder=5)
+
+
+async def test_a_folder_that_has_recordings_gets_more_and_loses_none(join, send, tmp_path):
+    """Sessions one after the other and at once, and someone's notes: each has files of its own."""
+    await send(tone(440), "alice")
+    await send(tone(660), "bob")
+    room = await join()
+    await asyncio.gather(room.record("alice", SETTLED), room.record("bob", SETTLED))
+    (tmp_path / "bob_tone.flac.json").write_text("notes about bob")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        first = await room.record_all(0.5, settling=0, folder=tmp_path)
+        before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+        sessions = [await room.start_recording(folder=tmp_path) for _ in range(2)]
+        await asyncio.sleep(1.0)
+        second, third = [await session.stop() for session in sessions]
+    assert first["alice"].path.name == "alice_tone.flac"
+    assert {path: path.read_bytes() for path in before} == before
+    everything = [one for each in (first, second, third) for one in each.values()]
+    assert len({saved.path for saved in everything}) == 6
+    for saved in everything:
+        assert re.fullmatch(
+            rf"{saved.identity}_tone( \d{{4}}-\d\d-\d\d \d\d\.\d\d\.\d\d( \d)?)?\.flac",
+            saved.path.name,
+        )
+        sound = lk.load(saved.path)
+        assert sound.identity == saved.identity
+        heard = tone_fit(sound.samples[0], RATE)[0]
+        assert heard == pytest.approx({"alice": 440, "bob": 660}[saved.identity], abs=3)
+    assert len(list(tmp_path.iterdir())) == 6 + 6 + 1
+    fresh = await room.record_all(0.3, settling=0, folder=tmp_path, overwrite=True)
+    assert fresh["alice"].path == first["alice"].path
+    assert lk.load(first["alice"].path).duration == fresh["alice"].duration == 0.3
+
+
+async def test_a_name_that_nobody_has_is_told_at_once_and_in_the_end(join, send):
+    await send()
+    room = await join("eve")
+    near = r"nobody called 'alcie' is here \(did you mean 'alice'\?\); here: 'alice'"
+    with pytest.warns(UserWarning, match=f"{near}: they are recorded once they come") as told:
+        session = await room.start_recording("alcie")
+    assert told[0].filename == __file__
+    with pytest.warns(UserWarning, match=f"nothing was recorded: {near}"):
+        recordings = await session.stop()
+    assert len(recordings) == 0
+    assert "did you mean 'alice'?" in repr(recordings)
+    with pytest.raises(TrackNotFound, match="did you mean 'alice'"):
+        recordings["alcie"]
+    with pytest.warns(UserWarning, match="'eve' are we ourselves"):
+        session = await room.start_recording("eve")
+    with pytest.warns(UserWarning, match="nothing was recorded"):
+        await session.stop()
+    with pytest.warns(UserWarning, match="nobody called 'carol' is here; here: 'alice'"):
+        session = await room.start_recording("carol")
+    await send(tone(880), "carol")
+    await asyncio.sleep(1.5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        recordings = await session.stop()
+    assert set(recordings) == {("carol", "tone")}
+    assert recordings.problems == ()
+
+
+@pytest.mark.parametrize("to_disk", [False, True])
+async def test_what_is_stopped_before_its_time_says_so(join, send, tmp_path, to_disk):
+    bot = await send(tone(440), "alice")
+    await send(tone(660), "bob")
+    room = await join()
+    await asyncio.gather(room.record("alice", SETTLED), room.record("bob", SETTLED))
+    where = {"folder": tmp_path} if to_disk else {}
+    whole = await room.record_all(0.5, settling=0, **where)
+    assert {one.ended for one in whole.values()} == {lk.Reason.COMPLETE}
+    job = asyncio.ensure_future(room.record_all(30, settling=0, **where))
+    session = await room.start_recording(**where)
+    await asyncio.sleep(1.0)
+    await bot.close()
+    await asyncio.sleep(4.0)
+    job.cancel()
+    cut = await job
+    stopped = await session.stop()
+    for recordings in (cut, stopped):
+        assert recordings["bob"].ended == "stopped"
+    assert stopped["alice"].ended == "left"
+    assert 4.5 < cut["bob"].duration < 6.5
+    if to_disk:
+        assert read_sidecar(cut["bob"].path).ended == "stopped"
+        assert "ended: stopped" in repr(cut["bob"])

@@ -77,7 +77,8 @@ async def test_cancelling_returns_what_was_captured(join, show, tmp_path):
     video, saved = await job, await file
     assert 0.8 < video.duration < 2.6
     assert len(video) > 15
-    assert saved.ended == "stopped"
+    assert saved.ended == video.ended == "stopped"
+    assert "ended: stopped" in repr(video)
     assert saved.duration == pytest.approx(video.duration, abs=0.6)
     assert len(saved.load()) > 15
 
@@ -203,20 +204,39 @@ async def test_a_file_holds_the_pictures_at_their_times(join, show, tmp_path):
         assert container.streams.video[0].codec_context.name == "h264"
 
 
-async def test_another_size_midway_is_scaled(join, show, tmp_path):
-    sizes = [SIZE, (480, 360), (160, 120)]
-    await show(lambda number: numbered(number % 4096, sizes[number // 60 % 3]))
+def white_square(number):
+    """Draw a white square of 80 pixels, first in a wide picture, then in a tall one."""
+    width, height = (320, 180) if number < 45 else (180, 320)
+    image = np.zeros((height, width, 3), np.uint8)
+    middle_x, middle_y = width // 2, height // 2
+    image[middle_y - 40 : middle_y + 40, middle_x - 40 : middle_x + 40] = 255
+    return image
+
+
+def bright_size(image):
+    """Return width and height of what is bright."""
+    bright = image.min(axis=2) > 128
+    columns, rows = np.flatnonzero(bright.any(axis=0)), np.flatnonzero(bright.any(axis=1))
+    return columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1
+
+
+async def test_another_size_midway_is_fitted_in_and_not_stretched(join, show, tmp_path):
+    """As when somebody turns their phone: a square stays a square."""
+    await show(white_square, fps=15)
     room = await join()
     video, saved = await asyncio.gather(
         record_video("alice", 5.0, room=room),
         record_video("alice", 5.0, room=room, path=tmp_path / "a.mp4"),
     )
     for recording in (video, saved.load()):
-        assert len(recording) > 100
-        numbers = [number_of(image) for image in recording.frames]
-        assert (np.diff(numbers) > 0).mean() > 0.95
-    assert video.resized > 20
-    assert saved.resized > 20
+        assert recording.frames.shape[1:3] == (180, 320)
+        assert bright_size(recording.frames[5]) == (pytest.approx(80, abs=3),) * 2
+        # 320 pixels of height become 180.
+        assert bright_size(recording.frames[-3]) == (pytest.approx(45, abs=3),) * 2
+    for recording in (video, saved):
+        assert recording.resized > 10
+        assert dict(recording.sizes) == {(180, 320): recording.resized}
+        assert "fitted in (180x320)" in repr(video)
 
 
 async def test_more_than_fits_is_refused_with_a_way_out(join, show):
