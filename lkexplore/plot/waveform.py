@@ -21,7 +21,7 @@ __all__ = ["waveform"]
 
 
 def waveform(
-    sound: Sound, ax: Axes | None = None, *, color: str = BLUE, title: str | None = None
+    sound: Sound, ax: Axes | None = None, *, color: str | None = None, title: str | None = None
 ) -> Axes:
     """Draw the amplitude over time, as fine as the picture and no finer.
 
@@ -37,7 +37,7 @@ def waveform(
         The sound; channels are drawn one below the other.
     ax : matplotlib.axes.Axes, optional
         Axes to draw into; new ones are made by default.
-    color : str
+    color : str, optional
         Colour of the waveform, as matplotlib takes it.
     title : str, optional
         Heading; by default the recording's name or identity. ``""`` for none.
@@ -88,7 +88,7 @@ def waveform(
             samples[one],
             recording.sample_rate,
             middle=-LANE * limit * channel,
-            color=color,
+            color=color or BLUE,
             outline=Outline(*(part[one] for part in whole)),
         )
     shade(ax, recording, ON_LIGHT)

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ..errors import SoundError
+from .conveniences import Conveniences
 from .convert import int16_of, resampled
 from .reasons import Reason, as_reason
 from .timing import Concealment, Gap, Timing, as_monotonic, as_utc, clip, cut
 from .validation import as_sample_rate, as_samples
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from ..notebook.player.player import Player
-
 __all__ = ["Concealment", "Gap", "Recording", "Timing"]
 
 
 @dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
-class Recording:
+class Recording(Conveniences):
     """Sound as a value: samples, their rate, and where and when they come from.
 
     A recording never changes: every operation returns a new one. Its samples are read-only and
@@ -259,12 +254,6 @@ class Recording:
         samples = resampled(self.samples, self.sample_rate, rate)
         return self.replace(samples=samples, sample_rate=rate)
 
-    def __or__(self, other: Any) -> Recording:
-        """Filter it: ``recording | filter``, with a fresh copy of the filter at this rate."""
-        from ..filters import as_filter
-
-        return as_filter(other)(self)
-
     # Integers, as sound leaves Python
 
     @classmethod
@@ -310,73 +299,6 @@ class Recording:
         [[16384, 32767, -32768]]
         """
         return int16_of(self.samples)
-
-    # Out into the world
-
-    def save(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        subtype: str | None = None,
-        sidecar: bool = False,
-        overwrite: bool = False,
-    ) -> None:
-        """Write it to a wav, flac, ogg or mp3 file; see :func:`lkexplore.files.save`.
-
-        A file that is there is replaced only with ``overwrite=True``.
-        """
-        from ..files import save
-
-        save(self, path, subtype=subtype, sidecar=sidecar, overwrite=overwrite)
-
-    def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
-        """Draw its waveform; see :func:`lkexplore.plot.waveform`."""
-        from ..plot import waveform
-
-        return waveform(self, ax, **options)
-
-    def spectrogram(self, ax: Axes | None = None, **options: Any) -> Axes:
-        """Draw its spectrogram; see :func:`lkexplore.plot.spectrogram`."""
-        from ..plot import spectrogram
-
-        return spectrogram(self, ax, **options)
-
-    def play(self, *, max_bytes: int = 280_000, normalise: bool = False) -> Player:
-        """Return a player for a notebook, with the waveform; at the level as recorded.
-
-        Parameters
-        ----------
-        max_bytes : int
-            Bytes, at most, that it adds to the notebook. Short sounds are embedded without loss
-            (FLAC, 16 bits), longer ones compressed (Ogg Vorbis), still longer ones as a preview of
-            their beginning; the player's caption says which.
-        normalise : bool
-            Whether to bring the peak to -1 dBFS; the caption says by how many dB.
-
-        Returns
-        -------
-        Player
-            Shown by Jupyter; see :class:`lkexplore.notebook.player.player.Player` for its keys.
-
-        Raises
-        ------
-        SoundError
-            If ``max_bytes`` is too small for any player.
-        """
-        from ..notebook.player.player import Player
-
-        return Player(self, max_bytes=max_bytes, normalise=normalise)
-
-    def _repr_html_(self) -> str:
-        from ..notebook.player.player import Player
-
-        return Player(self).html
-
-    def __repr__(self) -> str:
-        from ..notebook.player.player import describe
-
-        cut_short = self.ended not in (None, Reason.COMPLETE)
-        return f"Recording({describe(self)}{f', ended: {self.ended}' if cut_short else ''})"
 
     # Python's own protocols
 

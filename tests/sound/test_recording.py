@@ -278,3 +278,16 @@ def test_importing_a_recording_is_cheap() -> None:
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", ["plot", "spectrogram"])
+def test_drawing_takes_what_the_plot_takes(name):
+    """Tab and Shift-Tab show the plot's own parameters and defaults."""
+    import inspect
+
+    import lkexplore as lk
+
+    plot = {"plot": lk.plot.waveform, "spectrogram": lk.plot.spectrogram}[name]
+    of_plot = [(p.name, p.kind, p.default) for p in inspect.signature(plot).parameters.values()]
+    method = inspect.signature(getattr(Recording, name)).parameters.values()
+    assert [(p.name, p.kind, p.default) for p in method][1:] == of_plot[1:]
