@@ -5,12 +5,16 @@ from __future__ import annotations
 import html
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
-from ..errors import TrackNotFound
+from ..errors import FileError, TrackNotFound
 from ..files import SavedRecording
+from ..files.new_file import reserve
+from ..sound.arguments import as_flag
+from ..sound.in_words import shown
 from ..sound.recording import Recording
 
 if TYPE_CHECKING:
@@ -31,6 +35,13 @@ class Recordings(Mapping[Key, T], Generic[T]):
     ----------
     recordings : mapping of (identity, track name) to Recording or SavedRecording
         The recordings, of one length and on one clock.
+    problems : iterable of str
+        What could not be recorded, and why.
+
+    Attributes
+    ----------
+    problems : tuple of str
+        What could not be recorded, and why; the recording has warned of each.
 
     Notes
     -----
@@ -43,8 +54,9 @@ class Recordings(Mapping[Key, T], Generic[T]):
     >>> recordings.plot()                                # doctest: +SKIP
     """
 
-    def __init__(self, recordings: Mapping[Key, T]) -> None:
+    def __init__(self, recordings: Mapping[Key, T], *, problems: Iterable[str] = ()) -> None:
         self._by_key: dict[Key, T] = dict(recordings)
+        self.problems = tuple(problems)
 
     def __getitem__(self, key: Key | str) -> T:
         if isinstance(key, str):
@@ -60,7 +72,8 @@ class Recordings(Mapping[Key, T], Generic[T]):
         elif key in self._by_key:
             return self._by_key[key]
         there = ", ".join(map(repr, self._by_key)) or "nothing"
-        raise TrackNotFound(f"no recording of {key!r}; recorded: {there}")
+        why = "".join(f"; {problem}" for problem in self.problems)
+        raise TrackNotFound(f"no recording of {shown(key)}; recorded: {there}{why}")
 
     def __contains__(self, key: object) -> bool:
         return key in self._by_key or any(key == identity for identity, _ in self._by_key)
@@ -83,7 +96,8 @@ class Recordings(Mapping[Key, T], Generic[T]):
         FileError
             If a file cannot be read.
         """
-        return Recordings({key: _in_memory(value) for key, value in self._by_key.items()})
+        loaded = {key: _in_memory(value) for key, value in self._by_key.items()}
+        return Recordings(loaded, problems=self.problems)
 
     def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
         """Draw all of them on one time axis; see :func:`lkexplore.plot.timeline`."""
@@ -91,13 +105,16 @@ class Recordings(Mapping[Key, T], Generic[T]):
 
         return timeline(self.load(), ax, **options)
 
-    def save(self, folder: str | os.PathLike[str]) -> list[Path]:
+    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> list[Path]:
         """Write each to a flac file of its own, with a sidecar, into a folder that may be new.
 
         Parameters
         ----------
         folder : str or path-like
-            The folder to write to; existing files of the same names are replaced.
+            The folder to write to. Where a name is taken, the time is added to it, as in
+            ``alice_mic 2026-11-28 01.02.03.flac``: nothing is overwritten.
+        overwrite : bool
+            Whether existing files may be replaced instead.
 
         Returns
         -------
@@ -109,16 +126,21 @@ class Recordings(Mapping[Key, T], Generic[T]):
         FileError
             If a file cannot be written.
         """
-        target, taken = as_folder(folder), set[str]()
+        overwrite = as_flag("overwrite", overwrite)
+        target, taken, now = as_folder(folder), set[str](), datetime.now(UTC)
         paths = []
         for key, recording in self.load().items():
-            path = target / f"{file_name(key, taken)}.flac"
-            recording.save(path, sidecar=True)
-            paths.append(path)
+            stem = file_name(key, taken)
+            if overwrite:
+                paths.append(target / f"{stem}.flac")
+                recording.save(paths[-1], sidecar=True, overwrite=True)
+            else:
+                paths.append(_save_new(recording, target, stem, now))
         return paths
 
     def __repr__(self) -> str:
-        return f"Recordings({', '.join(f'{k!r}: {v!r}' for k, v in self._by_key.items())})"
+        parts = [f"{key!r}: {value!r}" for key, value in self._by_key.items()]
+        return f"Recordings({', '.join([*parts, *self.problems])})"
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -129,6 +151,7 @@ class Recordings(Mapping[Key, T], Generic[T]):
         return (
             "<table><thead><tr><th>who</th><th>track</th><th>recording</th></tr></thead>"
             f"<tbody>{rows}</tbody></table>"
+            + "".join(f"<p>{html.escape(problem)}</p>" for problem in self.problems)
         )
 
 
@@ -136,10 +159,21 @@ def _in_memory(value: Recording | SavedRecording) -> Recording:
     return value.load() if isinstance(value, SavedRecording) else value
 
 
+def _save_new(recording: Recording, folder: Path, stem: str, moment: datetime) -> Path:
+    """Write a recording to a file that is there for it alone."""
+    path = reserve(folder, stem, ".flac", moment)
+    try:
+        recording.save(path, sidecar=True, overwrite=True)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return path
+
+
 def as_folder(folder: str | os.PathLike[str]) -> Path:
     """Return a folder, made if it does not exist, or raise FileError."""
-    from ..errors import FileError
-
+    if not isinstance(folder, str | os.PathLike) or "\0" in os.fspath(folder):
+        raise FileError(f"{shown(folder)} is no path of a folder: give text, or a Path")
     target = Path(folder)
     try:
         target.mkdir(parents=True, exist_ok=True)

@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import warnings
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from livekit import rtc
 from numpy.typing import ArrayLike, NDArray
 
+from ..capture.rooms import check_room
 from ..errors import SoundError
 from ..sdk.joined_room import JoinedRoom, as_joined_room
-from ..sdk.media_loop import MediaUse, on_loop, on_media_loop
+from ..sdk.media_loop import Interrupted, MediaUse, on_loop, on_media_loop
+from ..sound.arguments import as_flag, as_seconds, as_title
 from ..sound.as_recording import as_recording
 from ..sound.convert import WEBRTC_RATE
+from ..sound.progress import show_progress
 from ..sound.recording import Recording
 from .outgoing_audio import OutgoingAudio, open_outgoing_audio
 
@@ -64,7 +68,9 @@ async def publish(
 ) -> Playback:
     """Play a sound into a room as a track of ours, which ends with the sound.
 
-    Cancelling the call while it waits stops the sound and unpublishes the track.
+    Cancelling the call while it waits, or interrupting the kernel, stops the sound, unpublishes the
+    track, and says in one line how far it was. From one second on, a notebook or a terminal shows a
+    progress bar.
 
     Parameters
     ----------
@@ -124,9 +130,19 @@ async def publish(
     --------
     >>> await lk.publish(room, (samples, 16000), name="tone")      # doctest: +SKIP
     """
+    check_room(room)
+    name, timeout = as_title("name", name), as_seconds("timeout", timeout)
+    for switch, value in (("wait", wait), ("loop", loop), ("microphone", microphone)):
+        as_flag(switch, value)
     ours = as_joined_room(room)
     samples, title = await asyncio.to_thread(_prepare, sound)
+    caller = cast("asyncio.Task[Any]", asyncio.current_task())
+    cancelled = caller.cancelling()
     playback = await _start(ours, samples, name or title, loop, microphone, timeout)
+    if caller.cancelling() > cancelled:
+        # It came too late to keep the sound from beginning.
+        await playback.stop()
+        raise Interrupted(playback.how_far())
     if playback.channels == 2 and not playback.stereo:
         warnings.warn(
             f"room {ours.name!r} gives this track no stereo: listeners hear the mean of both "
@@ -139,7 +155,7 @@ async def publish(
             await playback
         except asyncio.CancelledError:
             await playback.stop()
-            raise
+            raise Interrupted(playback.how_far()) from None
     return playback
 
 
@@ -224,7 +240,18 @@ class Playback:
     @property
     def position(self) -> float:
         """Seconds of sound played so far, over all rounds."""
-        return max(self._sent / WEBRTC_RATE - self._outlet.queued_seconds, 0.0)
+        queued = 0.0 if self.done else self._outlet.queued_seconds
+        return max(self._sent / WEBRTC_RATE - queued, 0.0)
+
+    @property
+    def elapsed(self) -> float:
+        """The same as `position`, for a progress bar."""
+        return self.position
+
+    @property
+    def length(self) -> float:
+        """Seconds of sound to play, over all rounds; infinite when looped."""
+        return math.inf if self._loop else self.duration
 
     @property
     def done(self) -> bool:
@@ -232,7 +259,14 @@ class Playback:
         return self._task.done()
 
     def __await__(self) -> Generator[Any, None, None]:
-        return self._wait().__await__()
+        return self._watched().__await__()
+
+    async def _watched(self) -> None:
+        with show_progress(self, f"playing {self.name!r}:", f"played {self.name!r}:"):
+            try:
+                await self._wait()
+            except asyncio.CancelledError:
+                raise Interrupted(self.how_far()) from None
 
     @on_media_loop
     async def _wait(self) -> None:
@@ -246,11 +280,17 @@ class Playback:
         self._task.cancel()
         await asyncio.wait([self._task], timeout=STOP_TIMEOUT)
 
+    def how_far(self) -> str:
+        """Return in words how much of it was played."""
+        state = "was stopped" if self.done else "plays on; await playback.stop() ends it:"
+        whole = "" if self._loop else f" of {self.duration:.2f}"
+        return f"{self.name!r} {state} after {self.position:.2f}{whole} s"
+
     def __repr__(self) -> str:
         if not self.done:
             state = "looping" if self._loop else "playing"
         elif self._task.cancelled():
-            state = "stopped"
+            state = f"stopped after {self.position:.2f} s"
         else:
             state = "failed" if self._task.exception() else "played"
         return f"<Playback {self.name!r} {self.duration:.2f} s, {state}>"
@@ -267,6 +307,8 @@ class Playback:
             await self._send_silence(TAIL)
             await self._outlet.wait_until_played()
         except asyncio.CancelledError:
+            # What waits in the queue is not played any more.
+            self._sent = round(self.position * WEBRTC_RATE)
             self._outlet.clear()
             raise
         finally:

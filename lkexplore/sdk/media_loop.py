@@ -24,6 +24,7 @@ from ..errors import LkExploreError
 from .thread_switching import MediaUse
 
 __all__ = [
+    "Interrupted",
     "MediaUse",
     "ask_media_loop",
     "close_at_exit",
@@ -54,6 +55,17 @@ DRAIN = 0.05
 """Seconds to wait at exit for the native library's last calls into Python to end."""
 
 _log = logging.getLogger("lkexplore")
+
+
+class Interrupted(asyncio.CancelledError):
+    """A wait that was cancelled, in one line that says what came of it; notebooks show only that.
+
+    It is no error: tasks and timeouts treat it as every other cancellation.
+    """
+
+    def _render_traceback_(self) -> list[str]:
+        # Asked for by IPython.
+        return [f"Interrupted: {self}"]
 
 
 class Closable(Protocol):

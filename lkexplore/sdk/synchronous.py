@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import signal
 import sys
 import threading
@@ -12,6 +13,7 @@ from types import FrameType
 from typing import Any, TypeVar
 
 from ..errors import LkExploreError
+from ..sound.in_words import shown
 from .media_loop import is_media_loop
 
 __all__ = ["run"]
@@ -43,7 +45,8 @@ def run(awaitable: Awaitable[T]) -> T:
     Raises
     ------
     LkExploreError
-        On the media loop itself, or on a running loop that cannot be nested (uvloop).
+        On the media loop itself, on a running loop that cannot be nested (uvloop), or for
+        something that cannot be awaited.
 
     See Also
     --------
@@ -55,9 +58,13 @@ def run(awaitable: Awaitable[T]) -> T:
     >>> room = lk.run(lk.connect("lesson-1"))          # doctest: +SKIP
     >>> voice = lk.run(room.record("alice", 5))        # doctest: +SKIP
     """
-    try:
-        running = asyncio.get_running_loop()
-    except RuntimeError:
+    if not inspect.isawaitable(awaitable):
+        raise LkExploreError(
+            f"run() was given {shown(awaitable)}, which is nothing to wait for: give it a call "
+            "without await, as in run(room.record('alice', 5))"
+        )
+    running = _running_loop()
+    if running is None:
         with asyncio.Runner() as runner:
             return runner.run(_awaited(awaitable))
     if is_media_loop(running):
@@ -65,6 +72,25 @@ def run(awaitable: Awaitable[T]) -> T:
             awaitable.close()
         raise LkExploreError("run() would stop the media loop: use await here")
     return _run_nested(running, awaitable)
+
+
+class _InterruptedRun(KeyboardInterrupt):
+    """An interrupt of `run`, which notebooks show in one line."""
+
+    # To the user it is Python's own.
+    __module__, __qualname__ = "builtins", "KeyboardInterrupt"
+
+    def _render_traceback_(self) -> list[str]:
+        # Asked for by IPython.
+        return [f"KeyboardInterrupt: {self}" if str(self) else "KeyboardInterrupt"]
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    # Not handled by those who ask: what they raise later would be told as a consequence of it.
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 async def _awaited(awaitable: Awaitable[T]) -> T:
@@ -83,13 +109,33 @@ def _run_nested(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[T]) -> T:
             f"run() cannot nest inside a running {type(loop).__module__} loop: use await instead"
         ) from None
     task = loop.create_task(_awaited(awaitable))
-    with _cancel_on_interrupt(loop, task) as interrupts:
+    with _cancel_on_interrupt(loop, task) as interrupts, _refilled(loop):
         try:
             return loop.run_until_complete(task)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as cancelled:
             if interrupts:
-                raise KeyboardInterrupt from None
+                raise _InterruptedRun(str(cancelled)) from None
             raise
+
+
+@contextlib.contextmanager
+def _refilled(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Leave as many callbacks ready as there were.
+
+    A loop that was running before it was made to nest, such as that of ``python -m asyncio``, has
+    counted what is ready, and takes so many, though a nested loop has run some of them meanwhile.
+    """
+    ready = getattr(loop, "_ready", ())
+    before = len(ready)
+    try:
+        yield
+    finally:
+        for _ in range(before - len(ready)):
+            loop.call_soon(_nothing)
+
+
+def _nothing() -> None:
+    pass
 
 
 @contextlib.contextmanager

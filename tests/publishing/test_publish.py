@@ -159,6 +159,7 @@ async def test_an_interrupted_cell_is_told_in_one_line_how_far_it_got(kernel: Ru
         shown = await kernel(f"print('go')\n{cell}\nprint('on')", 3.5, "go")
         last = shown.replace("<IPython.core.display.HTML object>", "").strip().splitlines()[-1]
         assert "Traceback" not in shown
+        assert "HTML object" in shown  # the bar
         assert "print('on')" not in shown
         assert "\non\n" not in shown
         found = re.fullmatch(r"\w+: 'long' was stopped after ([0-9.]+) of 60.00 s", last)

@@ -16,9 +16,11 @@ from ...sdk.joined_room import JoinedRoom
 from ...sdk.media_loop import ask_media_loop, media_loop
 from ...sdk.participants import Track, kind_of, track_view
 from ...sound.convert import WEBRTC_RATE
+from ...sound.in_words import shown
 from ...sound.reasons import Reason
 from ...sound.recording import Recording
 from ...sound.timing import clip
+from ...sound.validation import as_real
 from ..following import GRACE
 from ..statistics import Look
 from .placement import Placement
@@ -41,8 +43,8 @@ FORGET_EVERY = WEBRTC_RATE
 
 def checked_memory(seconds: float) -> float:
     """Return how many seconds of each track to keep, or raise SoundError."""
-    if not 0 <= seconds <= MAX_SECONDS:
-        raise SoundError(f"memory={seconds!r}: give seconds from 0 (none) to {MAX_SECONDS}")
+    if not 0 <= as_real(seconds) <= MAX_SECONDS:
+        raise SoundError(f"memory={shown(seconds)}: give seconds from 0 (none) to {MAX_SECONDS}")
     return float(seconds)
 
 
@@ -179,10 +181,10 @@ class Memory:
 
     def last(self, identity: str, seconds: float) -> Recording:
         """Return what was heard of a participant just before now; see `Room.last`."""
-        if not 0 < seconds <= self.seconds:
+        if not 0 < as_real(seconds) <= self.seconds:
             raise SoundError(
-                f"the last {seconds!r} s cannot be had: this room keeps {self.seconds:g} s of each "
-                "track; ask for more than 0 and at most that, or connect(..., memory=seconds)"
+                f"the last {shown(seconds)} s cannot be had: this room keeps {self.seconds:g} s of "
+                "each track; ask for more than 0 and at most that, or connect(..., memory=seconds)"
             )
         rings = [r for r in list(self._rings.values()) if r.view.identity == identity]
         heard = [ring for ring in rings if not ring.empty]

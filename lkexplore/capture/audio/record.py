@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 import warnings
@@ -12,13 +13,15 @@ from livekit import rtc
 
 from ...files import SavedRecording
 from ...sdk.find_track import find_track
-from ...sdk.joined_room import JoinedRoom, sdk_room
+from ...sdk.joined_room import JoinedRoom
 from ...sdk.media_loop import MediaUse, on_media_loop
 from ...sdk.participants import Source
 from ...sound.convert import WEBRTC_RATE
+from ...sound.progress import show_progress
 from ...sound.reasons import Reason
 from ...sound.recording import Recording
 from ..following import WHILE_THEY_ARE_HERE, describe
+from ..rooms import as_sdk_room
 from .options import Options
 from .receiver import AudioReceiver
 from .take import Take
@@ -63,7 +66,9 @@ async def record(
 ) -> Recording | SavedRecording:
     """Record an audio track, of lkexplore's rooms or of any room of the LiveKit SDK.
 
-    Cancelling the call, or interrupting the kernel, returns what was captured up to then.
+    Cancelling the call, or interrupting the kernel, returns what was captured up to then, and
+    ``ended`` is then ``"stopped"``. From one second on, a notebook or a terminal shows a progress
+    bar.
 
     Parameters
     ----------
@@ -78,10 +83,11 @@ async def record(
         come, and its identity and mutes are unknown.
     path : str or path-like, optional
         A new ``.wav`` or ``.flac`` file, written as the sound comes, instead of keeping it in
-        memory; what is known of the recording goes into ``<path>.json`` beside it. If the process
-        is killed, the file holds the sound up to a second before.
+        memory; what is known of the recording goes into ``<path>.json`` beside it. If one of them
+        exists, that is refused at once. If the process is killed, the file holds the sound up to a
+        second before.
     overwrite : bool
-        Whether an existing file of that name may be replaced.
+        Whether existing files of these names may be replaced.
     sample_rate : int
         Sample rate of the recording in Hz; soxr converts from the 48000 Hz of LiveKit's sound.
     channels : int
@@ -133,7 +139,7 @@ async def record(
     ...     asyncio.ensure_future(lk.record(track, 5))
     """
     options = Options(seconds, sample_rate, channels, timeout, overwrite)
-    return await capture(sdk_room(room), source, options, path)
+    return await capture(as_sdk_room(room), source, options, path)
 
 
 async def capture(
@@ -144,18 +150,51 @@ async def capture(
 ) -> Recording | SavedRecording:
     """Record from an SDK room; see `record`."""
     target = None if path is None else options.check_path(path)
-    recording, early = await _capture(room, source, options, target)
+    under_way = _UnderWay(options.seconds)
+    with show_progress(under_way):
+        recording, early = await _capture(room, source, options, target, under_way)
     if early:
         warnings.warn(early, UserWarning, stacklevel=3)
     return recording
 
 
+class _UnderWay:
+    """How far a recording is, as its progress bar shows it."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self.length = math.inf if seconds is None else seconds
+        self.take: Take | None = None
+        self.recorded: float | None = None
+        self._began = 0.0
+
+    def begin(self, take: Take) -> None:
+        """Count from now on."""
+        self._began, self.take = time.monotonic(), take
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since it began, at most its length; how long it is once it is over."""
+        if self.recorded is not None:
+            return self.recorded
+        return 0.0 if self.take is None else min(time.monotonic() - self._began, self.length)
+
+    @property
+    def level(self) -> float:
+        """Peak of the last 20 ms in dBFS."""
+        return -120.0 if self.take is None else 20 * math.log10(max(self.take.level, 1e-6))
+
+
 @on_media_loop
 async def _capture(
-    room: rtc.Room | None, source: Source, options: Options, path: Path | None
+    room: rtc.Room | None,
+    source: Source,
+    options: Options,
+    path: Path | None,
+    under_way: _UnderWay,
 ) -> tuple[Recording | SavedRecording, str]:
     track, view = await find_track(room, source, "audio", options.timeout)
     take = Take(options.store(path), view, options.seconds, time.monotonic(), lead=False)
+    under_way.begin(take)
     patience = None if options.seconds is None else WHILE_THEY_ARE_HERE
     listener = AudioReceiver(room, view, take, options.timeout, patience, switches=True)
     try:
@@ -167,6 +206,7 @@ async def _capture(
             take.store.discard()
         raise
     recording = await take.close(reason or Reason.COMPLETE)
+    under_way.recorded = recording.duration
     if reason is None or reason is Reason.STOPPED or options.seconds is None:
         return recording, ""
     after = f"after {recording.duration:.2f} of {options.seconds:g} s"

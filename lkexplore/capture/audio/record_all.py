@@ -9,6 +9,7 @@ import os
 import time
 import warnings
 from collections.abc import Awaitable, Generator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
@@ -20,16 +21,18 @@ from ...sdk.find_track import Changes, find_track
 from ...sdk.joined_room import JoinedRoom
 from ...sdk.media_loop import MediaUse, media_loop, on_media_loop
 from ...sdk.participants import Track, kind_of, track_view
+from ...sound.arguments import as_length, as_seconds, as_title
 from ...sound.convert import WEBRTC_RATE
+from ...sound.progress import show_progress
 from ...sound.reasons import Reason
 from ...sound.recording import Recording
 from ..following import ALWAYS, describe
-from ..progress import show_progress
 from ..recordings import Key, Recordings, as_folder, file_name
 from ..statistics import watch
 from .options import Options
 from .receiver import AudioReceiver
 from .take import Take
+from .wanted import is_here, nobody_called, nothing_from
 
 __all__ = ["RecordingSession", "record_all", "start_recording"]
 
@@ -87,9 +90,12 @@ class RecordingSession(Awaitable[Recordings[Any]]):
         self._end = math.inf if options.seconds is None else options.seconds
         self._stopping, self._over = asyncio.Event(), asyncio.Event()
         self.started = time.monotonic() + OPENING
+        self._began = datetime.now(UTC)
         self._task = self._loop.create_task(self._run())
         self._seen: set[str] = set()
         self._problems: list[str] = []
+        self._told = 0
+        self._why = Reason.COMPLETE
 
     @property
     def elapsed(self) -> float:
@@ -124,8 +130,8 @@ class RecordingSession(Awaitable[Recordings[Any]]):
 
     def stop(self) -> RecordingSession:
         """End it now; ``await session.stop()`` waits for the recordings, and returns them."""
-        if math.isinf(self._end) or self.elapsed < self._end:
-            self._end = self.elapsed
+        if not self.done and (math.isinf(self._end) or self.elapsed < self._end):
+            self._end, self._why = self.elapsed, Reason.STOPPED
         with contextlib.suppress(RuntimeError):  # the media loop is gone, and the session with it
             self._loop.call_soon_threadsafe(self._stopping.set)
         return self
@@ -140,7 +146,7 @@ class RecordingSession(Awaitable[Recordings[Any]]):
             except asyncio.CancelledError:
                 self.stop()
                 recordings = await self._finished()
-        self._report()
+        self.report()
         return recordings
 
     @on_media_loop
@@ -152,7 +158,8 @@ class RecordingSession(Awaitable[Recordings[Any]]):
     def recordings(self) -> Recordings[Any]:
         """What is finished so far; all of it once it is over."""
         parts = dict(self._parts)
-        return Recordings({key: part.recording for key, part in parts.items() if part.recording})
+        finished = {key: part.recording for key, part in parts.items() if part.recording}
+        return Recordings(finished, problems=self._problems)
 
     @on_media_loop
     async def _finished(self) -> Recordings[Any]:
@@ -160,8 +167,9 @@ class RecordingSession(Awaitable[Recordings[Any]]):
         self._task.result()
         return self.recordings
 
-    def _report(self) -> None:
-        problems, self._problems = self._problems, []
+    def report(self) -> None:
+        """Warn of what went wrong since the last time."""
+        problems, self._told = self._problems[self._told :], len(self._problems)
         for problem in problems:
             warnings.warn(problem, UserWarning, stacklevel=4)
 
@@ -179,6 +187,7 @@ class RecordingSession(Awaitable[Recordings[Any]]):
                 self._look_for_tracks()
                 while not self._stopping.is_set() and self.elapsed < self._end:
                     if self._room.connection_state == rtc.ConnectionState.CONN_DISCONNECTED:
+                        self._why = Reason.DISCONNECTED
                         self._problems.append(
                             f"the connection to room {self._room.name!r} was lost after "
                             f"{self.elapsed:.2f} s: the recordings end there"
@@ -212,6 +221,8 @@ class RecordingSession(Awaitable[Recordings[Any]]):
             for task in late:
                 task.cancel()
             await asyncio.wait(tasks)
+        if self._identity is not None and not self._parts:
+            self._problems.append(nothing_from(self._room, self._identity))
 
     def _look_for_tracks(self) -> None:
         for participant in list(self._room.remote_participants.values()):
@@ -226,12 +237,12 @@ class RecordingSession(Awaitable[Recordings[Any]]):
         parts = self._parts.values()
         if any(part.recording is None and part.listener.would_take(view) for part in parts):
             return
-        key = self._key(view)
-        path = None
-        if self._folder is not None:
-            path = self._folder / f"{file_name(key, self._names)}.flac"
+        key, options, folder = self._key(view), self._options, self._folder
         try:
-            store = self._options.store(path)
+            if folder is None:
+                store = options.store(None)
+            else:
+                store = options.store_in(folder, file_name(key, self._names), self._began)
         except LkExploreError as error:
             self._problems.append(f"{describe(view)} is not recorded: {error}")
             return
@@ -264,7 +275,7 @@ class RecordingSession(Awaitable[Recordings[Any]]):
             self._problems.append(f"{describe(part.view)}: {error}")
             ended = Reason.FAILED
         finally:
-            part.recording = await part.take.close(ended or Reason.COMPLETE)
+            part.recording = await part.take.close(ended or self._why)
 
     async def _pad(self, part: _Part, ended: Reason) -> None:
         """Append silence to the sound that came, so that all recordings have one length."""
@@ -289,7 +300,9 @@ async def record_all(
     timeout: float = 10.0,
 ) -> Recordings[Any]:
     """Record everyone at once for a given time; see `Room.record_all`."""
-    options = Options(seconds, sample_rate, channels, timeout, overwrite)
+    length = as_length(seconds, open_ended=False)
+    options = Options(length, sample_rate, channels, timeout, overwrite)
+    settling = as_seconds("settling", settling)
     return await (await _start(room, None, options, folder, settling))
 
 
@@ -305,7 +318,12 @@ async def start_recording(
 ) -> RecordingSession:
     """Begin to record until told to stop; see `Room.start_recording`."""
     options = Options(None, sample_rate, channels, timeout, overwrite)
-    return await _start(room, identity, options, folder, settling=0.0)
+    wanted = as_title("identity", identity)
+    session = await _start(room, wanted, options, folder, settling=0.0)
+    if wanted is not None and not is_here(room.rtc, wanted):
+        warnings.warn(nobody_called(room.rtc, wanted), UserWarning, stacklevel=3)
+    session.report()
+    return session
 
 
 async def _start(

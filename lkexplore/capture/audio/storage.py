@@ -96,7 +96,7 @@ class MemoryStore(SampleBuffer):
 
     def finish(self, about: About, ended: Reason) -> Recording:
         """Return the recording; nothing more comes."""
-        return Recording(self.take(), self.rate, **about)
+        return Recording(self.take(), self.rate, ended=ended, **about)
 
     def discard(self) -> None:
         """Do nothing: the memory is given back in any case."""

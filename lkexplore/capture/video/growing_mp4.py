@@ -13,7 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import FileError
+from ...sound.arguments import as_flag
 from ...sound.convert import WEBRTC_RATE
+from ...sound.in_words import shown
+from .fitting import Sizes, fitted
 from .muxer_file import MuxerFile
 from .picture import Image
 
@@ -44,6 +47,8 @@ _LIMITED = 1
 
 def checked_path(path: str | os.PathLike[str], overwrite: bool) -> Path:
     """Return the path to write to, or raise the reason why that is not possible."""
+    if not isinstance(path, str | os.PathLike) or "\0" in os.fspath(path):
+        raise FileError(f"{shown(path)} is no path of a file: give text such as 'film.mp4'")
     target = Path(path)
     if target.suffix.lower() != ".mp4":
         raise FileError(f"{target.name!r} does not end in .mp4: video is written as MP4 only")
@@ -51,9 +56,23 @@ def checked_path(path: str | os.PathLike[str], overwrite: bool) -> Path:
         raise FileError(f"there is no folder {target.parent}: make it first")
     if target.is_dir():
         raise FileError(f"{target} is a folder: give the path of a file in it")
-    if target.exists() and not overwrite:
-        raise FileError(f"{target} is there already: choose another name, or overwrite=True")
+    if os.path.lexists(target) and not as_flag("overwrite", overwrite):
+        raise _there_already(target)
     return target
+
+
+def _there_already(target: Path) -> FileError:
+    return FileError(f"{target} is there already: choose another name, or overwrite=True")
+
+
+def _take_name(path: Path) -> None:
+    """Make an empty file of that name, which only one program can do."""
+    try:
+        path.open("xb").close()
+    except FileExistsError:
+        raise _there_already(path) from None
+    except OSError as error:
+        raise FileError(f"{path} cannot be written: {error.strerror or error}") from None
 
 
 class Mp4File:
@@ -70,6 +89,8 @@ class Mp4File:
         Width and height in pixels, both even; pictures of other sizes are scaled.
     channels : int
         Number of channels of the sound; 0 for no sound.
+    overwrite : bool
+        Whether an existing file may be replaced; else none is, whoever else writes at that time.
 
     Attributes
     ----------
@@ -77,7 +98,7 @@ class Mp4File:
         Seconds at which the pictures begin.
     samples : int
         Number of samples of sound per channel, at 48000 Hz.
-    resized : int
+    sizes : Sizes
         Number of pictures that were scaled.
     closed : bool
         Whether nothing more is written.
@@ -88,12 +109,15 @@ class Mp4File:
         From every method, when the disk takes no more; what was written before stays.
     """
 
-    def __init__(self, path: Path, size: tuple[int, int], channels: int = 0) -> None:
+    def __init__(
+        self, path: Path, size: tuple[int, int], channels: int = 0, *, overwrite: bool = False
+    ) -> None:
         import av
 
         self.path, self.size = path, size
         self.times: list[float] = []
-        self.samples = self.resized = 0
+        self.samples = 0
+        self.sizes = Sizes()
         self.closed = False
         self._last: av.VideoFrame | None = None
         self._ticks = -1
@@ -103,6 +127,8 @@ class Mp4File:
             "frag_duration": str(round(_FRAGMENT * 1e6)),
             "flush_packets": "1",
         }
+        if not overwrite:
+            _take_name(path)
         with self._failing():
             self._disk = MuxerFile(path)
             self._container = av.open(self._disk, "w", format="mp4", options=options)
@@ -119,8 +145,9 @@ class Mp4File:
 
         frame = av.VideoFrame.from_ndarray(yuv, format="yuv420p")
         if (frame.width, frame.height) != self.size:
-            frame = frame.reformat(*self.size, interpolation="BICUBIC")
-            self.resized += 1
+            self.sizes.note(frame.width, frame.height)
+            planes = fitted(frame, *self.size, "yuv420p")
+            frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
         self.times.append(seconds)
         self._encode(frame, seconds)
 

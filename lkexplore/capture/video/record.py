@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+import time
 import warnings
-from collections.abc import Mapping
+from pathlib import Path
 from typing import overload
 
 import numpy as np
@@ -16,10 +17,15 @@ from ...errors import LkExploreError
 from ...sdk.joined_room import JoinedRoom
 from ...sdk.media_loop import on_media_loop
 from ...sdk.participants import Participant, Source
+from ...sound.arguments import as_flag, as_length, as_seconds
+from ...sound.in_words import kind_of, shown
+from ...sound.progress import show_progress
 from ...sound.reasons import Reason
+from ...sound.validation import as_real
 from ..following import WHILE_THEY_ARE_HERE, describe
+from ..rooms import as_sdk_room
 from .film_sound import FilmSound
-from .frames import open_watch, sdk_room
+from .frames import open_watch
 from .growing_mp4 import checked_path
 from .receiver import VideoReceiver
 from .saved_video import SavedVideo
@@ -70,7 +76,9 @@ async def record_video(
 ) -> VideoRecording | SavedVideo:
     """Record the pictures of a video track, into memory or as an MP4.
 
-    Cancelling the call, or interrupting the kernel, returns what was captured up to then.
+    Cancelling the call, or interrupting the kernel, returns what was captured up to then, and
+    ``ended`` is then ``"stopped"``. From one second on, a notebook or a terminal shows a progress
+    bar.
 
     Parameters
     ----------
@@ -84,9 +92,10 @@ async def record_video(
         The room of `source`.
     path : str or path-like, optional
         An MP4 file, written as the pictures come, instead of keeping them in memory. At any time
-        it plays up to the last second, even when the process is killed.
+        it plays up to the last second, even when the process is killed. One that exists is refused
+        at once.
     overwrite : bool
-        Whether an existing file may be replaced.
+        Whether an existing file may be replaced instead.
     max_bytes : int
         Most bytes of memory that the pictures may take: a film that would need more is refused,
         one that does need more ends.
@@ -129,17 +138,18 @@ async def record_video(
     >>> film[2.5].shape                                                    # doctest: +SKIP
     (360, 640, 3)
     """
-    _check_seconds(seconds)
+    job = _Job(as_sdk_room(room), source, as_length(seconds), _checked(timeout))
     if path is None:
-        if not max_bytes > 0:
-            raise LkExploreError(f"max_bytes must be more than 0, not {max_bytes!r}")
-        recording, early = await _to_memory(
-            sdk_room(room), source, seconds, int(max_bytes), timeout
-        )
+        if not 0 < as_real(max_bytes) < math.inf:
+            raise LkExploreError(f"max_bytes must be more than 0, not {shown(max_bytes)}")
+        with show_progress(job):
+            recording, early = await _to_memory(job, int(max_bytes))
         _warn(early)
         return recording
     _check_some_seconds(seconds)
-    saved, early = await _to_file(sdk_room(room), source, seconds, path, overwrite, timeout)
+    target = checked_path(path, as_flag("overwrite", overwrite))
+    with show_progress(job):
+        saved, early = await _to_file(job, target, overwrite)
     _warn(early)
     return saved
 
@@ -155,7 +165,9 @@ async def record_av(
 ) -> SavedVideo:
     """Record a participant's camera and microphone into one MP4, in sync.
 
-    Cancelling the call, or interrupting the kernel, returns what was captured up to then.
+    Cancelling the call, or interrupting the kernel, returns what was captured up to then, and
+    ``ended`` is then ``"stopped"``. From one second on, a notebook or a terminal shows a progress
+    bar.
 
     Parameters
     ----------
@@ -166,11 +178,11 @@ async def record_av(
         cancelled.
     path : str or path-like
         Path of the file, which ends in ``.mp4``: H.264 and AAC in stereo. At any time it plays
-        up to the last second, even when the process is killed.
+        up to the last second, even when the process is killed. One that exists is refused at once.
     room : Room or rtc.Room
         The room of the participant.
     overwrite : bool
-        Whether an existing file may be replaced.
+        Whether an existing file may be replaced instead.
     timeout : float
         Seconds to wait for the video track and its first picture.
 
@@ -208,29 +220,66 @@ async def record_av(
     --------
     >>> saved = await lk.record_av("alice", 10, path="alice.mp4", room=room)   # doctest: +SKIP
     """
-    _check_seconds(seconds)
+    job = _Job(as_sdk_room(room), source, as_length(seconds), _checked(timeout))
     _check_some_seconds(seconds)
     if not isinstance(source, str | Participant):
         raise LkExploreError(
-            f"cannot record picture and sound of a {type(source).__name__}: give an identity or "
-            "a participant"
+            f"cannot record picture and sound of {kind_of(source)}: give an identity or a "
+            "participant"
         )
-    sdk = sdk_room(room)
-    if sdk is None:
+    if room is None:
         raise LkExploreError(f"which room is {source!r} in? Give room=, or use room.record_av()")
-    saved, early = await _to_file(sdk, source, seconds, path, overwrite, timeout, STEREO)
+    target = checked_path(path, as_flag("overwrite", overwrite))
+    with show_progress(job):
+        saved, early = await _to_file(job, target, overwrite, STEREO)
     _warn(early)
     return saved
 
 
+class _Job:
+    """What is to be filmed, and how far that is, as its progress bar shows it."""
+
+    def __init__(
+        self, room: rtc.Room | None, source: Source, seconds: float | None, timeout: float
+    ) -> None:
+        self.room, self.source, self.seconds, self.timeout = room, source, seconds, timeout
+        self.length = math.inf if seconds is None else seconds
+        self.sink: VideoMemoryStore | VideoFileStore | None = None
+        self.recorded: float | None = None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the first picture, at most its length; how long it is once it is over."""
+        if self.recorded is not None:
+            return self.recorded
+        opened = None if self.sink is None else self.sink.opened
+        return 0.0 if opened is None else min(time.monotonic() - opened, self.length)
+
+    async def watch(self) -> VideoReceiver:
+        """Find the track."""
+        # How long to wait for a track that is gone is as in `record`.
+        patience = None if self.seconds is None else WHILE_THEY_ARE_HERE
+        return await open_watch(self.room, self.source, self.timeout, KEEP, patience)
+
+    async def film(
+        self,
+        watch: VideoReceiver,
+        sink: VideoMemoryStore | VideoFileStore,
+        sound: FilmSound | None = None,
+    ) -> VideoTake:
+        """Film into a sink."""
+        self.sink = sink
+        filmed = await film(watch, sink, self.seconds, sound)
+        self.recorded = filmed.duration
+        return filmed
+
+
 @on_media_loop
-async def _to_memory(
-    room: rtc.Room | None, source: Source, seconds: float | None, most: int, timeout: float
-) -> tuple[VideoRecording, str]:
-    watch = await open_watch(room, source, timeout, KEEP, _patience(seconds))
+async def _to_memory(job: _Job, most: int) -> tuple[VideoRecording, str]:
+    watch = await job.watch()
     sink = VideoMemoryStore(most)
     try:
-        filmed = await film(watch, sink, seconds, None)
+        filmed = await job.film(watch, sink)
     finally:
         await watch.close()
     view = watch.view
@@ -245,33 +294,28 @@ async def _to_memory(
         view.name or None,
         tuple(filmed.gaps),
         watch.dropped,
-        sink.resized,
+        sink.sizes.resized,
+        filmed.ended,
+        sizes=sink.sizes.others,
     )
-    return recording, _early(watch, filmed, seconds, sink.problem)
+    return recording, _early(watch, filmed, job.seconds, sink.problem)
 
 
 @on_media_loop
 async def _to_file(
-    room: rtc.Room | None,
-    source: Source,
-    seconds: float | None,
-    path: str | os.PathLike[str],
-    overwrite: bool,
-    timeout: float,
-    channels: int = 0,
+    job: _Job, target: Path, overwrite: bool, channels: int = 0
 ) -> tuple[SavedVideo, str]:
-    target = checked_path(path, overwrite)
-    watch = await open_watch(room, source, timeout, KEEP, _patience(seconds))
+    watch = await job.watch()
     sound = None
-    if channels and room is not None:
-        sound = FilmSound(room, watch.view.identity, channels)
-    sink = VideoFileStore(target, channels)
+    if channels and job.room is not None:
+        sound = FilmSound(job.room, watch.view.identity, channels)
+    sink = VideoFileStore(target, channels, overwrite=overwrite)
     try:
-        filmed = await film(watch, sink, seconds, sound)
+        filmed = await job.film(watch, sink, sound)
     finally:
         sink.abandon()
         await asyncio.gather(watch.close(), *([sound.close()] if sound is not None else []))
-    return _saved(watch, filmed, sink, sound), _early(watch, filmed, seconds, sink.problem)
+    return _saved(watch, filmed, sink, sound), _early(watch, filmed, job.seconds, sink.problem)
 
 
 def _saved(
@@ -294,9 +338,10 @@ def _saved(
         tuple(filmed.gaps),
         () if sound is None else tuple(sound.silences),
         watch.dropped + sink.dropped,
-        file.resized,
+        file.sizes.resized,
         filmed.ended,
         sink.problem or None,
+        sizes=file.sizes.others,
     )
 
 
@@ -320,17 +365,11 @@ def _warn(early: str) -> None:
         warnings.warn(early, UserWarning, stacklevel=3)
 
 
-def _patience(seconds: float | None) -> Mapping[Reason, float] | None:
-    """Return how long to wait for a track that is gone: as `record` does."""
-    return None if seconds is None else WHILE_THEY_ARE_HERE
-
-
-def _check_seconds(seconds: float | None) -> None:
-    if seconds is not None and not (0 <= seconds < math.inf):
-        raise LkExploreError(
-            f"cannot record for {seconds!r} seconds: give a number of 0 or more, or None to "
-            "record until the track ends"
-        )
+def _checked(timeout: object) -> float:
+    seconds = as_seconds("timeout", timeout)
+    if math.isinf(seconds):
+        raise LkExploreError("timeout must be a number of seconds, not endless")
+    return seconds
 
 
 def _check_some_seconds(seconds: float | None) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import secrets
 from typing import TYPE_CHECKING, cast
 
-from ...errors import LkExploreError
+from ...errors import FileError, LkExploreError
+from ...files.new_file import put_in_place
 from .growing_mp4 import Mp4File, checked_path
 from .saved_video import SavedVideo
 
@@ -26,15 +28,24 @@ def save(video: VideoRecording, path: str | os.PathLike[str], overwrite: bool) -
     width, height = (side // 2 * 2 for side in video.size)
     if not (width and height):
         raise LkExploreError(f"pictures of {video.size} cannot be MP4: at least 2x2")
-    file = Mp4File(target, (width, height))
+    part = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
+    file = Mp4File(part, (width, height))
     try:
         for image, moment in zip(video.frames, video.timestamps, strict=True):
             # Players begin with the first picture, whatever its time.
             file.add_picture(_planes(image[:height, :width]), float(moment) if file.times else 0.0)
         file.close(video.duration)
-    except BaseException:
-        file.abandon()
-        raise
+        put_in_place(part, target, overwrite=overwrite)
+    except FileExistsError:
+        raise FileError(f"{target} is there already: choose another name") from None
+    except FileError as error:
+        raise FileError(str(error).replace(str(part), str(target))) from None
+    except OSError as error:
+        raise FileError(f"{target} cannot be written: {error.strerror or error}") from None
+    finally:
+        if not file.closed:
+            file.abandon()
+        part.unlink(missing_ok=True)
     return SavedVideo(
         target,
         video.duration,

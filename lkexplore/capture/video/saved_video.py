@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -49,7 +50,9 @@ class SavedVideo:
     dropped : int
         Number of pictures that came but could not be written in time.
     resized : int
-        Number of pictures that came in another size and were scaled.
+        Number of pictures that came in another size and were fitted in, with black bars.
+    sizes : mapping of (int, int) to int
+        How many pictures came of each other size (width, height), as when a phone is turned.
     ended : Reason or str
         The reason why it ends where it does, see :class:`lkexplore.Reason`.
     error : str or None
@@ -82,6 +85,7 @@ class SavedVideo:
     resized: int = 0
     ended: Reason | str = Reason.COMPLETE
     error: str | None = field(default=None)
+    sizes: Mapping[tuple[int, int], int] = field(default_factory=dict)
 
     def load(
         self, start: float = 0.0, end: float | None = None, *, max_bytes: int = 1_000_000_000

@@ -6,15 +6,16 @@ import asyncio
 import math
 import queue
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import FileError, LkExploreError
 from ...sound.reasons import Reason
+from .fitting import Sizes, fitted
 from .growing_mp4 import Mp4File
 from .picture import Image, Picture, rgb_of, yuv_of
 
@@ -43,15 +44,18 @@ class VideoMemoryStore:
 
     Attributes
     ----------
-    resized : int
-        Number of pictures that were scaled to the size of the first.
+    opened : float or None
+        Time of the first picture, in seconds of ``time.monotonic()``; None before it.
+    sizes : Sizes
+        Counts pictures of another size than the first, which are fitted in.
     """
 
     why = Reason.FULL
 
     def __init__(self, most: int) -> None:
-        self.resized = 0
+        self.sizes = Sizes()
         self.problem = ""
+        self.opened: float | None = None
         self.times: list[float] = []
         self._most = most
         self._frames = np.empty((0, 1, 1, 3), np.uint8)
@@ -72,6 +76,7 @@ class VideoMemoryStore:
         if seconds is not None:
             room = min(room, math.ceil(seconds * 4 * USUAL_RATE) + 1)
         self._frames = np.empty((room, height, width, 3), np.uint8)
+        self.opened = time.monotonic()
 
     async def add(self, picture: Picture, seconds: float) -> None:
         """Keep a picture."""
@@ -84,8 +89,8 @@ class VideoMemoryStore:
     def _convert(self, picture: Picture, place: int) -> None:
         image = rgb_of(picture)
         if image.shape != self._frames.shape[1:]:
+            self.sizes.note(image.shape[1], image.shape[0])
             image = _scaled(image, self._frames.shape[2], self._frames.shape[1])
-            self.resized += 1
         self._frames[place] = image
 
     def hold(self, seconds: float) -> None:
@@ -111,9 +116,13 @@ class VideoFileStore:
         Path of the file, as `checked_path` returns it.
     channels : int
         Number of channels of the sound; 0 for no sound.
+    overwrite : bool
+        Whether an existing file may be replaced.
 
     Attributes
     ----------
+    opened : float or None
+        Time of the first picture, in seconds of ``time.monotonic()``; None before it.
     dropped : int
         Number of pictures that came faster than they could be encoded.
     file : Mp4File or None
@@ -122,11 +131,12 @@ class VideoFileStore:
 
     why = Reason.FAILED
 
-    def __init__(self, path: Path, channels: int = 0) -> None:
+    def __init__(self, path: Path, channels: int = 0, *, overwrite: bool = False) -> None:
         self.problem = ""
+        self.opened: float | None = None
         self.dropped = 0
         self.file: Mp4File | None = None
-        self._path, self._channels = path, channels
+        self._path, self._channels, self._overwrite = path, channels, overwrite
         self._jobs: queue.SimpleQueue[Callable[[Mp4File], None] | None] = queue.SimpleQueue()
         self._pictures = 0
         self._thread: threading.Thread | None = None
@@ -134,9 +144,11 @@ class VideoFileStore:
     async def open(self, first: Picture, seconds: float | None) -> None:
         """Make the file."""
         width, height = (side // 2 * 2 for side in first.size)
+        size = max(width, 2), max(height, 2)
         self.file = await asyncio.to_thread(
-            Mp4File, self._path, (max(width, 2), max(height, 2)), self._channels
+            Mp4File, self._path, size, self._channels, overwrite=self._overwrite
         )
+        self.opened = time.monotonic()
         # A daemon: when the interpreter exits, the file is left as when it is killed, and plays.
         self._thread = threading.Thread(target=self._work, name="lkexplore-mp4", daemon=True)
         self._thread.start()
@@ -200,6 +212,4 @@ class VideoFileStore:
 def _scaled(image: Image, width: int, height: int) -> Image:
     import av
 
-    frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-    scaled = frame.reformat(width, height, interpolation="BICUBIC")
-    return cast(Image, scaled.to_ndarray())
+    return fitted(av.VideoFrame.from_ndarray(image, format="rgb24"), width, height, "rgb24")

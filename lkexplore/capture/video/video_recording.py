@@ -7,8 +7,8 @@ import html
 import io
 import math
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, overload
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import LkExploreError
+from ...sound.reasons import Reason
 from ...sound.timing import Gap, as_utc
 from .picture import Image
 
@@ -56,7 +57,12 @@ class VideoRecording:
     dropped : int
         Number of pictures that came but could not be taken in time.
     resized : int
-        Number of pictures that came in another size than the first and were scaled to it.
+        Number of pictures that came in another size and were fitted in, with black bars.
+    sizes : mapping of (int, int) to int
+        How many pictures came of each other size (width, height), as when a phone is turned.
+    ended : Reason or str or None
+        The reason why the recording of a track ended, see :class:`lkexplore.Reason`; None for a
+        part of one, or one that was made in another way.
 
     Notes
     -----
@@ -81,6 +87,8 @@ class VideoRecording:
     gaps: tuple[Gap, ...] = ()
     dropped: int = 0
     resized: int = 0
+    ended: Reason | str | None = None
+    sizes: Mapping[tuple[int, int], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         frames = np.asarray(self.frames)
@@ -170,7 +178,8 @@ class VideoRecording:
         path : str or path-like
             Path of the file, which ends in ``.mp4``. Odd sizes lose a row or a column.
         overwrite : bool
-            Whether an existing file may be replaced.
+            Whether an existing file may be replaced, by a complete new one; otherwise it is
+            refused.
 
         Returns
         -------
@@ -208,7 +217,10 @@ class VideoRecording:
         if self.dropped:
             yield f"{self.dropped} dropped"
         if self.resized:
-            yield f"{self.resized} scaled"
+            sizes = ", ".join(f"{width}x{height}" for width, height in self.sizes)
+            yield f"{self.resized} fitted in" + (f" ({sizes})" if sizes else "")
+        if self.ended not in (None, Reason.COMPLETE):
+            yield f"ended: {self.ended}"
 
     def _repr_html_(self) -> str:
         count = min(_THUMBNAILS, len(self))
