@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..filters import Parameter
 from ..filters.output import noting_integers
+from ..sound.progress import count_progress
 from ..sound.validation import as_sample_rate
 from .block_sizes import check_empty, compare_cuttings, noise
 from .cost import Cost, check_memory, check_speed
@@ -118,7 +119,12 @@ def check(
     subject = Subject(filter, rate)
     samples = noise(length, subject.sample_rate, first)
     found = _Findings(subject, most)
-    with noting_integers() as integers:
+    begun = time.monotonic()
+    with (
+        noting_integers() as integers,
+        count_progress(most, "checking, at most", "checked") as done,
+    ):
+        subject.tell = lambda: done(time.monotonic() - begun)
         found.try_all(samples, first)
     if integers:
         found.add(Finding("integers", "note", _INTEGERS.format(" and ".join(sorted(integers)))))

@@ -54,6 +54,8 @@ class Subject:
         Sample rate in Hz, and the latency that the filter declares, in samples.
     deadline : float
         Instant of ``time.monotonic()``, in seconds, from which on no more blocks go in: then
+    tell : callable
+        Function called again and again while there is computing, to show how far it is.
         :class:`OutOfTime` is raised.
 
     Raises
@@ -66,6 +68,7 @@ class Subject:
         self._function: Process | None = None
         self._filter: Filter | None = None
         self.deadline = math.inf
+        self.tell: Callable[[], None] = lambda: None
         made = as_filter(thing)
         plain = isinstance(made, FunctionFilter) and made is not thing
         if isinstance(made, FunctionFilter) and plain and not made.takes_state:
@@ -114,7 +117,8 @@ class Subject:
         return max(0.0, self.deadline - time.monotonic())
 
     def spend(self) -> None:
-        """Raise OutOfTime from the deadline on."""
+        """Tell that time passes, and raise OutOfTime from the deadline on."""
+        self.tell()
         if time.monotonic() >= self.deadline:
             raise OutOfTime
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import warnings
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FileError
+from ..sound.progress import count_progress
 from ..sound.recording import Recording
 from ..sound.timing import clip, cut
 from .given_file import check_contents, for_library, printable
@@ -176,18 +178,19 @@ def _read(
     import soundfile
 
     found = np.empty((file.channels, promised), np.float32)
-    count, more = 0, []
+    more: list[NDArray[np.float32]] = []
+    count = 0
+    length = promised / file.samplerate if promised else math.inf
+    name = printable(source.name)
     try:
-        while beyond or count < promised:
-            wanted = _CHUNK if beyond else min(_CHUNK, promised - count)
-            piece = file.read(wanted, dtype="float32", always_2d=True)
-            if not len(piece):
-                break
-            fits = min(len(piece), found.shape[1] - count)
-            found[:, count : count + fits] = piece[:fits].T
-            count += fits
-            if fits < len(piece):
-                more.append(piece[fits:].T)
+        with count_progress(length, f"reading {name}:", f"read {name}:") as done:
+            for piece in _pieces(file, None if beyond else promised):
+                fits = min(len(piece), found.shape[1] - count)
+                found[:, count : count + fits] = piece[:fits].T
+                count += fits
+                if fits < len(piece):
+                    more.append(piece[fits:].T)
+                done(count / file.samplerate)
     except soundfile.SoundFileError as error:
         if not count and not more:
             raise
@@ -200,3 +203,14 @@ def _read(
                 stacklevel=4,
             )
     return np.concatenate([found[:, :count], *more], axis=1) if more else found[:, :count]
+
+
+def _pieces(file: soundfile.SoundFile, most: int | None) -> Iterator[NDArray[np.float32]]:
+    """Yield pieces of shape (n, channels), up to so many frames, or all there are."""
+    left = math.inf if most is None else most
+    while left > 0:
+        piece = file.read(int(min(_CHUNK, left)), dtype="float32", always_2d=True)
+        if not len(piece):
+            return
+        left -= len(piece)
+        yield piece

@@ -12,6 +12,7 @@ from .. import measure
 from ..errors import MissingExtra, SoundError
 from ..measure.lag import lag_limit
 from ..sound.as_recording import Sound, as_recording
+from ..sound.progress import count_progress
 from ..sound.recording import Recording
 
 if TYPE_CHECKING:
@@ -45,6 +46,13 @@ class Row:
             return None
         change = self.after - self.before
         return change if math.isfinite(change) else None
+
+
+STEPS = 10
+"""Measures that `compare` takes of two sounds."""
+
+STEPS_AGAINST = 10
+"""Measures that it takes of both against a reference."""
 
 
 def compare(
@@ -94,9 +102,12 @@ def compare(
     first, second = as_recording(before), as_recording(after)
     lag_limit(max_lag, first.sample_rate)
     clean = None if reference is None else as_recording(reference)
-    rows = [*_levels(first, second), *_between(first, second, max_lag)]
-    if clean is not None:
-        rows += _against(clean, first, second, max_lag)
+    steps = STEPS if clean is None else STEPS + STEPS_AGAINST
+    with count_progress(first.duration, "comparing", "compared") as done:
+        taken = _Taken(done, first.duration / steps)
+        rows = [*_levels(taken, first, second), *_between(taken, first, second, max_lag)]
+        if clean is not None:
+            rows += _against(taken, clean, first, second, max_lag)
     return Comparison(first, second, clean, tuple(rows))
 
 
@@ -183,7 +194,25 @@ class Comparison:
         return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
-def _levels(before: Recording, after: Recording) -> list[Row]:
+class _Taken:
+    """Takes measures, and tells how far that is."""
+
+    def __init__(self, done: Callable[[float], None], share: float) -> None:
+        self._done, self._share = done, share
+        self._count = 0
+
+    def __call__(self, taken: Callable[..., float], *sounds: Sound, **options: Any) -> float | None:
+        """Return a measure of sounds, None if there is none of these."""
+        self._count += 1
+        try:
+            return float(taken(*sounds, **options))
+        except SoundError:
+            return None
+        finally:
+            self._done(self._count * self._share)
+
+
+def _levels(take: _Taken, before: Recording, after: Recording) -> list[Row]:
     measures: list[tuple[str, str, Callable[[Sound], float]]] = [
         ("peak", "dBFS", measure.peak_dbfs),
         ("true peak", "dBTP", measure.true_peak_dbtp),
@@ -191,14 +220,13 @@ def _levels(before: Recording, after: Recording) -> list[Row]:
         ("loudness", "LUFS", measure.loudness_lufs),
     ]
     return [
-        Row(name, unit, _taken(taken, before), _taken(taken, after))
-        for name, unit, taken in measures
+        Row(name, unit, take(taken, before), take(taken, after)) for name, unit, taken in measures
     ]
 
 
-def _between(before: Recording, after: Recording, max_lag: float | None) -> list[Row]:
-    lag = _taken(measure.lag_seconds, before, after, max_lag=max_lag)
-    distance = _taken(measure.log_spectral_distance_db, before, after, max_lag=max_lag)
+def _between(take: _Taken, before: Recording, after: Recording, max_lag: float | None) -> list[Row]:
+    lag = take(measure.lag_seconds, before, after, max_lag=max_lag)
+    distance = take(measure.log_spectral_distance_db, before, after, max_lag=max_lag)
     return [
         Row("lag", "ms", None, None if lag is None else 1000 * lag),
         Row("spectral distance", "dB", None, distance),
@@ -206,7 +234,7 @@ def _between(before: Recording, after: Recording, max_lag: float | None) -> list
 
 
 def _against(
-    clean: Recording, before: Recording, after: Recording, max_lag: float | None
+    take: _Taken, clean: Recording, before: Recording, after: Recording, max_lag: float | None
 ) -> list[Row]:
     ratio, lagged = measure.snr_db, {"max_lag": max_lag}
     measures: list[tuple[str, str, Callable[..., float], dict[str, Any]]] = [
@@ -219,18 +247,11 @@ def _against(
     rows = []
     for name, unit, taken, options in measures:
         try:
-            values = [_taken(taken, clean, sound, **options) for sound in (before, after)]
+            values = [take(taken, clean, sound, **options) for sound in (before, after)]
         except MissingExtra:
             continue
         rows.append(Row(name, unit, *values))
     return rows
-
-
-def _taken(taken: Callable[..., float], *sounds: Sound, **options: Any) -> float | None:
-    try:
-        return float(taken(*sounds, **options))
-    except SoundError:
-        return None
 
 
 def _number(value: float | None, *, sign: bool = False) -> str:
