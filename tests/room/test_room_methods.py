@@ -72,6 +72,6 @@ def test_each_method_has_a_function() -> None:
     assert methods == FUNCTIONS.keys() | WITHOUT_FUNCTION
 
 
-@pytest.mark.parametrize("name", [*FUNCTIONS, *WITHOUT_FUNCTION])
+@pytest.mark.parametrize("name", [*FUNCTIONS, *sorted(WITHOUT_FUNCTION)])
 def test_each_method_says_what_to_see_also(name: str) -> None:
     assert "See Also\n--------\n" in (inspect.getdoc(getattr(Room, name)) or "")
