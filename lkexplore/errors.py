@@ -47,6 +47,10 @@ class WaitTimeout(LkExploreError, TimeoutError):
     """Something did not happen within its timeout."""
 
 
+class NotAwaited(LkExploreError, AttributeError):
+    """What an async function was to return was used before it was awaited."""
+
+
 class EncryptionError(LkExploreError):
     """A track that is end-to-end encrypted with a key that we lack, or a key that is none."""
 

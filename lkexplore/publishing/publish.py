@@ -20,6 +20,7 @@ from ..capture.rooms import check_room
 from ..errors import SoundError
 from ..sdk.joined_room import JoinedRoom, as_joined_room
 from ..sdk.media_loop import Interrupted, MediaUse, on_loop, on_media_loop
+from ..sdk.pending import needs_await
 from ..sound.arguments import as_flag, as_seconds, as_title
 from ..sound.as_recording import as_recording
 from ..sound.convert import WEBRTC_RATE
@@ -56,6 +57,7 @@ STOP_TIMEOUT = 5.0
 _log = logging.getLogger("lkexplore")
 
 
+@needs_await
 async def publish(
     room: JoinedRoom | rtc.Room,
     sound: Playable,

@@ -8,6 +8,7 @@ from ..errors import RoomClosed
 from ..publishing.publish import Playable, Playback, publish
 from ..sdk.encryption import E2eeKey, HiddenKey
 from ..sdk.media_loop import on_media_loop
+from ..sdk.pending import needs_await
 from .connect import connect
 from .credentials import hidden
 from .room import Room
@@ -37,6 +38,7 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
+@needs_await
 async def play(
     room: str | Room,
     sound: Playable,

@@ -13,6 +13,7 @@ from ..capture.recordings import Recordings
 from ..files import SavedRecording
 from ..sdk.joined_room import JoinedRoom
 from ..sdk.participants import Source
+from ..sdk.pending import needs_await
 from ..sound.convert import WEBRTC_RATE
 from ..sound.recording import Recording
 
@@ -48,6 +49,7 @@ class RoomCaptures(JoinedRoom):
         channels: int = 1,
         timeout: float = 10.0,
     ) -> SavedRecording: ...
+    @needs_await
     async def record(
         self,
         source: Source,
@@ -104,6 +106,7 @@ class RoomCaptures(JoinedRoom):
         options = Options(seconds, sample_rate, channels, timeout, overwrite)
         return await capture(self.rtc, source, options, path)
 
+    @needs_await
     async def record_all(
         self,
         seconds: float,
@@ -187,6 +190,7 @@ class RoomCaptures(JoinedRoom):
             timeout=timeout,
         )
 
+    @needs_await
     async def start_recording(
         self,
         identity: str | None = None,

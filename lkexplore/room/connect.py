@@ -11,7 +11,7 @@ from typing import Any
 from livekit import rtc
 
 from ..capture.audio.last_minute import checked_memory
-from ..errors import ConnectError, TokenError, WaitTimeout
+from ..errors import ConnectError, NotAwaited, TokenError, WaitTimeout
 from ..sdk.encryption import E2eeKey, HiddenKey, watch_encryption
 from ..sdk.media_loop import MediaUse, finish_within, on_media_loop
 from ..sdk.proxy import lead_sdk_past_proxy, proxy_for
@@ -171,6 +171,14 @@ class Connecting(Coroutine[Any, Any, Room]):
         """Drop the coroutine unfinished (event loops do)."""
         if self._joining is not None:
             self._joining.close()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise NotAwaited(
+            f"the room has not been joined yet, so there is no {name!r}: put await in front of "
+            "connect, as in room = await lk.connect(...)"
+        )
 
     async def __aenter__(self) -> Room:
         self._room = await self

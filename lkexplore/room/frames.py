@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, overload
 from ..capture.audio.frames import Block, Frames, capture_frames, frames
 from ..sdk.joined_room import JoinedRoom
 from ..sdk.participants import Source
+from ..sdk.pending import needs_await
 from ..sound.convert import WEBRTC_RATE
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ __all__ = ["RoomFrames"]
 class RoomFrames(JoinedRoom):
     """The part of a `Room` that gives live tracks piece by piece."""
 
+    @needs_await
     async def capture_frames(
         self,
         source: Source,

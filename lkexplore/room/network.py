@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..sdk.encryption import E2eeKey, HiddenKey
 from ..sdk.joined_room import JoinedRoom
 from ..sdk.media_loop import on_media_loop
+from ..sdk.pending import needs_await
 
 if TYPE_CHECKING:
     from .credentials import Credentials
@@ -20,6 +21,7 @@ class RoomNetwork(JoinedRoom):
 
     _credentials: Credentials | None
 
+    @needs_await
     async def impair(
         self,
         *,

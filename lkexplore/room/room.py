@@ -14,6 +14,7 @@ from ..capture.audio.last_minute import Memory
 from ..sdk.find_track import everyone, find_track
 from ..sdk.media_loop import MediaUse, close_at_exit, on_loop, on_media_loop
 from ..sdk.participants import Kind, Participant, Source, Track, participant_view
+from ..sdk.pending import needs_await
 from .captures import RoomCaptures
 from .frames import RoomFrames
 from .network import RoomNetwork
@@ -97,6 +98,7 @@ class Room(RoomCaptures, RoomFrames, RoomVideo, RoomNetwork):
         """What the others publish now."""
         return tuple(track for who in self.participants.values() for track in who.tracks)
 
+    @needs_await
     async def wait_for_track(
         self, identity: Source, kind: Kind = "audio", timeout: float = 10.0
     ) -> Track:
@@ -134,6 +136,7 @@ class Room(RoomCaptures, RoomFrames, RoomVideo, RoomNetwork):
         """
         return (await _find(self.rtc, identity, kind, timeout))[1]
 
+    @needs_await
     async def publish(
         self,
         sound: Playable,
@@ -206,6 +209,7 @@ class Room(RoomCaptures, RoomFrames, RoomVideo, RoomNetwork):
             timeout=timeout,
         )
 
+    @needs_await
     async def live(
         self, source: Source, filter: Filter, *, name: str | None = None, timeout: float = 10.0
     ) -> Live:

@@ -19,6 +19,7 @@ from ..publishing.outgoing_video import OutgoingVideo, as_frame, as_picture, ope
 from ..publishing.publish import Playable, Playback, publish
 from ..sdk.encryption import E2eeKey, HiddenKey
 from ..sdk.media_loop import MediaUse, on_media_loop
+from ..sdk.pending import needs_await
 from .connect import connect
 from .credentials import hidden
 from .room import Room
@@ -70,6 +71,7 @@ def colour_bars(number: int, size: tuple[int, int] = (640, 360)) -> Image:
     return image
 
 
+@needs_await
 async def play_video(
     room: str | Room,
     pictures: Pictures = "test pattern",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, overload
 
 from ..sdk.joined_room import JoinedRoom
 from ..sdk.participants import Participant, Source
+from ..sdk.pending import needs_await
 
 if TYPE_CHECKING:
     from ..capture.video.picture import Image
@@ -21,6 +22,7 @@ __all__ = ["RoomVideo"]
 class RoomVideo(JoinedRoom):
     """The part of a `Room` that records and filters pictures."""
 
+    @needs_await
     async def capture_image(self, source: Source, *, timeout: float = 10.0) -> Image:
         """Return the next picture of a video track of this room.
 
@@ -77,6 +79,7 @@ class RoomVideo(JoinedRoom):
         max_bytes: int = 1_000_000_000,
         timeout: float = 10.0,
     ) -> SavedVideo: ...
+    @needs_await
     async def record_video(
         self,
         source: Source,
@@ -137,6 +140,7 @@ class RoomVideo(JoinedRoom):
             source, seconds, room=self.rtc, path=path, overwrite=overwrite, timeout=timeout
         )
 
+    @needs_await
     async def record_av(
         self,
         source: str | Participant,
@@ -190,6 +194,7 @@ class RoomVideo(JoinedRoom):
             source, seconds, path=path, room=self.rtc, overwrite=overwrite, timeout=timeout
         )
 
+    @needs_await
     async def live_video(
         self,
         source: Source,

@@ -19,7 +19,14 @@ import pytest
 from livekit import rtc
 
 import lkexplore as lk
-from lkexplore.errors import ConnectError, ParticipantNotFound, RoomClosed, TokenError, WaitTimeout
+from lkexplore.errors import (
+    ConnectError,
+    LkExploreError,
+    ParticipantNotFound,
+    RoomClosed,
+    TokenError,
+    WaitTimeout,
+)
 from lkexplore.room.credentials import Credentials
 from lkexplore.sdk.media_loop import on_media_loop
 
@@ -292,3 +299,10 @@ async def test_an_abandoned_join_leaves_no_ghost(join, server, room_name):
             break
     await asyncio.sleep(0.5)
     assert "ghost" not in watcher.participants
+
+
+def test_a_room_that_is_not_joined_yet_says_to_await_it():
+    joining = lk.connect("x")
+    with pytest.raises(LkExploreError, match=r"put await in front of connect, as in room = await"):
+        joining.record("alice", 1)
+    joining.close()

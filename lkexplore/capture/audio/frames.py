@@ -20,6 +20,7 @@ from ...sdk.find_track import find_track
 from ...sdk.joined_room import JoinedRoom
 from ...sdk.media_loop import MediaUse, media_loop, on_media_loop
 from ...sdk.participants import Source
+from ...sdk.pending import needs_await
 from ...sound.convert import INT16_STEP, WEBRTC_RATE
 from ...sound.in_words import shown
 from ...sound.validation import is_whole
@@ -274,6 +275,7 @@ def frames(
     return Frames(source, as_sdk_room(room), *form, wanted.timeout)
 
 
+@needs_await
 async def capture_frames(
     source: Source,
     count: int,

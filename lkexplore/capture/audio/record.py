@@ -16,6 +16,7 @@ from ...sdk.find_track import find_track
 from ...sdk.joined_room import JoinedRoom
 from ...sdk.media_loop import MediaUse, on_media_loop
 from ...sdk.participants import Source
+from ...sdk.pending import needs_await
 from ...sound.convert import WEBRTC_RATE
 from ...sound.progress import show_progress
 from ...sound.reasons import Reason
@@ -53,6 +54,7 @@ async def record(
     channels: int = 1,
     timeout: float = 10.0,
 ) -> SavedRecording: ...
+@needs_await
 async def record(
     source: Source,
     seconds: float | None = None,

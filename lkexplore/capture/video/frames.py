@@ -15,6 +15,7 @@ from ...sdk.find_track import find_track
 from ...sdk.joined_room import JoinedRoom, sdk_room
 from ...sdk.media_loop import media_loop, on_media_loop
 from ...sdk.participants import Source
+from ...sdk.pending import needs_await
 from ...sound.reasons import Reason
 from ..following import describe
 from .picture import Image, VideoFrame, rgb_of
@@ -135,6 +136,7 @@ class VideoFrames:
         await self.aclose()
 
 
+@needs_await
 async def capture_image(
     source: Source, *, room: JoinedRoom | rtc.Room | None = None, timeout: float = 10.0
 ) -> Image:

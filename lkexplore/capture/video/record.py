@@ -17,6 +17,7 @@ from ...errors import LkExploreError
 from ...sdk.joined_room import JoinedRoom
 from ...sdk.media_loop import on_media_loop
 from ...sdk.participants import Participant, Source
+from ...sdk.pending import needs_await
 from ...sound.arguments import as_flag, as_length, as_seconds
 from ...sound.in_words import kind_of, shown
 from ...sound.progress import show_progress
@@ -64,6 +65,7 @@ async def record_video(
     max_bytes: int = 1_000_000_000,
     timeout: float = 10.0,
 ) -> SavedVideo: ...
+@needs_await
 async def record_video(
     source: Source,
     seconds: float | None = None,
@@ -154,6 +156,7 @@ async def record_video(
     return saved
 
 
+@needs_await
 async def record_av(
     source: str | Participant,
     seconds: float | None = None,
