@@ -13,7 +13,7 @@ from scipy import signal
 
 import lkexplore as lk
 
-pytestmark = [pytest.mark.long, pytest.mark.realtime]
+pytestmark = [pytest.mark.long, pytest.mark.realtime, pytest.mark.timed]
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 

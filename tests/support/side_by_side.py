@@ -23,16 +23,19 @@ from xdist.scheduler import LoadFileScheduling
 SHARES = 20
 """Into how many parts the machine is divided."""
 
-WAITING = 3
+WAITING = 4
 """Parts that a test takes which waits in real time: sound flows, and little is computed."""
 
-TIMED = 7
+TIMED = 8
 """Parts that a test takes which measures time in rooms."""
 
-COMPUTING = 6
+TIMED_FOLDERS = ("capture", "live")
+"""Folders of tests whose rooms are for measuring time: when sound came, and how late it is."""
+
+COMPUTING = 8
 """Parts that a test takes which computes; it gives way to all others."""
 
-BROWSING = 8
+BROWSING = 11
 """Parts that a test takes which runs a browser."""
 
 ALONE = SHARES
@@ -41,7 +44,7 @@ ALONE = SHARES
 BROWSER_FILES = "_in_browser.py"
 """How the names of files end whose tests run a browser: one process has one JupyterLab for all."""
 
-PROCESSES_PER_CORE = 2.5
+PROCESSES_PER_CORE = 2
 """How many processes run tests for each core; most of them wait."""
 
 LOOK_SECONDS = 0.02
@@ -73,7 +76,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Return how many processes run tests; 0 for a few that are named."""
     named = any("::" in argument or argument.endswith(".py") for argument in config.args)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return 0 if named else round(PROCESSES_PER_CORE * (cores or 1))
+    return 0 if named else PROCESSES_PER_CORE * (cores or 1)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -83,6 +86,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if REAL_TIME & set(getattr(item, "fixturenames", ())) or item.get_closest_marker("timed"):
             item.add_marker(pytest.mark.realtime)
+            if set(item.path.relative_to(item.config.rootpath).parts) & set(TIMED_FOLDERS):
+                item.add_marker(pytest.mark.timed)
         files.setdefault(str(item.path), []).append(item)
     items[:] = [item for file in _mixed(list(files.values())) for item in file]
 
