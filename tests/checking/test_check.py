@@ -250,6 +250,7 @@ class TestOtherMistakes:
     def test_what_is_unstable(self, a: list[float]) -> None:
         assert "pole" in text(Kept([1.0], a), "stability")
 
+    @pytest.mark.realtime
     @pytest.mark.parametrize(
         "a", [[1, -0.9999], [1, -2 * 0.9995 * np.cos(0.3), 0.9995**2], np.r_[1, [0] * 999, -0.9]]
     )
@@ -289,6 +290,7 @@ class TestOtherMistakes:
         assert check(np.tanh)["input kept"].verdict == "ok"
 
 
+@pytest.mark.realtime
 class TestFigures:
     @pytest.mark.parametrize("samples", [0, 1, 480, 4800, 12_345])
     def test_a_declared_latency_is_confirmed(self, samples: int) -> None:
@@ -431,6 +433,7 @@ class TestChannels:
         assert report["channels"].verdict == "note"
         assert "one state serves both channels" in report["channels"].text
 
+    @pytest.mark.realtime
     def test_one_that_leaks_at_every_sample_is_named_too(self) -> None:
         report = check(OneSample(), seconds=0.1)
         assert report["live = offline"].verdict == "ok"
@@ -466,6 +469,7 @@ class TestIntegersAndGain:
         assert f"{db:.1f} dB" in found.text
 
 
+@pytest.mark.realtime
 class TestBudget:
     def test_a_slow_filter_is_told_so_within_the_budget(self) -> None:
         def slow(block):

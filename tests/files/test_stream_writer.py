@@ -253,6 +253,7 @@ for begin in range(0, len(x), 480):
 """
 
 
+@pytest.mark.realtime
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_killed_process_leaves_all_that_was_flushed(tmp_path: Path, suffix: str) -> None:
     x = noise16(4_800_000)
@@ -304,6 +305,7 @@ print(file.frames, begin, errors[0])
 """
 
 
+@pytest.mark.realtime
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of a file")
 @pytest.mark.parametrize("room", [200, 10_000, 65_537, 400_000])
 @pytest.mark.parametrize("suffix", SUFFIXES)

@@ -15,6 +15,8 @@ import pytest
 
 from lkexplore.sound.progress import count_progress, hide_progress, show_progress
 
+pytestmark = pytest.mark.realtime
+
 
 class Clock:
     """Something that takes ten seconds."""

@@ -32,10 +32,10 @@ TIMED = 8
 TIMED_FOLDERS = ("capture", "live")
 """Folders of tests whose rooms are for measuring time: when sound came, and how late it is."""
 
-COMPUTING = 8
+COMPUTING = 4
 """Parts that a test takes which computes; it gives way to all others."""
 
-BROWSING = 11
+BROWSING = 8
 """Parts that a test takes which runs a browser."""
 
 ALONE = SHARES

@@ -163,6 +163,7 @@ def numbers_in(path: Path) -> tuple[list[int], float]:
     return numbers, sound
 
 
+@pytest.mark.realtime
 def test_a_killed_process_leaves_all_but_the_last_second(tmp_path):
     child = grow(tmp_path / "a.mp4")
     written = 0
@@ -177,6 +178,7 @@ def test_a_killed_process_leaves_all_but_the_last_second(tmp_path):
     assert written / 30 - sound < 1.0
 
 
+@pytest.mark.realtime
 @pytest.mark.skipif(sys.platform == "win32", reason="needs resource limits")
 def test_a_full_disk_is_said_and_keeps_what_is_there(tmp_path):
     child = grow(tmp_path / "a.mp4", limit=1_000_000)
