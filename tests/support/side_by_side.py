@@ -1,4 +1,4 @@
-"""Runs tests side by side, as many as the machine carries, each with its share of it.
+"""Runs tests side by side with ``pytest -n auto``, each with its share of the machine.
 
 Most tests of rooms wait for sound, which takes its time, and leave the machine idle; others
 compute, and what measures time wants the machine for itself. So each test takes its share of the
@@ -62,7 +62,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
-    """Give each process whole files, and one of them all that run a browser."""
+    """Give each process whole files in our order, and one of them all that run a browser."""
+    config.option.loadscopereorder = False
     return _Files(config, log)
 
 
@@ -89,7 +90,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if set(item.path.relative_to(item.config.rootpath).parts) & set(TIMED_FOLDERS):
                 item.add_marker(pytest.mark.timed)
         files.setdefault(str(item.path), []).append(item)
-    items[:] = [item for file in _mixed(list(files.values())) for item in file]
+    if hasattr(items[0].config if items else None, "workerinput"):
+        items[:] = [item for file in _mixed(list(files.values())) for item in file]
 
 
 def _mixed(files: list[list[pytest.Item]]) -> list[list[pytest.Item]]:
