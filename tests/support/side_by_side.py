@@ -38,9 +38,6 @@ COMPUTING = 4
 BROWSING = 8
 """Parts that a test takes which runs a browser."""
 
-ALONE = SHARES
-"""Parts that a test takes which would be wrong beside others."""
-
 BROWSER_FILES = "_in_browser.py"
 """How the names of files end whose tests run a browser: one process has one JupyterLab for all."""
 
@@ -58,7 +55,6 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "realtime: waits for sound, a server, a kernel or a browser")
     config.addinivalue_line("markers", "timed: measures time in rooms")
     config.addinivalue_line("markers", "long: the file takes minutes, and begins first")
-    config.addinivalue_line("markers", "alone: has the machine for itself")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
@@ -113,8 +109,6 @@ def _is_browser(item: pytest.Item) -> bool:
 
 
 def _parts(item: pytest.Item) -> int:
-    if item.get_closest_marker("alone"):
-        return ALONE
     if item.get_closest_marker("timed"):
         return TIMED
     if _is_browser(item):

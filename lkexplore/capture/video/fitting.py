@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
@@ -11,7 +12,7 @@ from .picture import Image
 if TYPE_CHECKING:
     import av
 
-__all__ = ["Sizes", "fitted"]
+__all__ = ["Sizes", "fitted", "sizes_in_words"]
 
 BLACK_LUMA = 16
 """Luma of black in 8 bits of limited range (ITU-R BT.601, section 2.5.3)."""
@@ -42,6 +43,18 @@ class Sizes:
     def resized(self) -> int:
         """Number of pictures that were fitted in."""
         return sum(self.others.values())
+
+
+def sizes_in_words(sizes: Mapping[tuple[int, int], int]) -> str:
+    """Return how many pictures were fitted in and of which sizes, as ``"12 fitted in (180x320)"``.
+
+    Examples
+    --------
+    >>> sizes_in_words({(180, 320): 12})
+    '12 fitted in (180x320)'
+    """
+    named = ", ".join(f"{width}x{height}" for width, height in sizes)
+    return f"{sum(sizes.values())} fitted in ({named})"
 
 
 def fitted(

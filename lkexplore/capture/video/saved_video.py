@@ -16,6 +16,7 @@ from ...errors import FileError, LkExploreError
 from ...sound.reasons import Reason
 from ...sound.recording import Recording
 from ...sound.timing import Gap
+from .fitting import sizes_in_words
 from .video_recording import VideoRecording
 
 __all__ = ["SavedVideo"]
@@ -172,6 +173,8 @@ class SavedVideo:
             parts.append(f"{len(self.gaps)} gap{'s' * (len(self.gaps) > 1)} ({total:.3f} s)")
         if self.dropped:
             parts.append(f"{self.dropped} dropped")
+        if self.sizes:
+            parts.append(sizes_in_words(self.sizes))
         if self.ended != Reason.COMPLETE:
             parts.append(self.ended)
         if self.error:

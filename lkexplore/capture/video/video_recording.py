@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ...errors import LkExploreError
 from ...sound.reasons import Reason
 from ...sound.timing import Gap, as_utc
+from .fitting import sizes_in_words
 from .picture import Image
 
 if TYPE_CHECKING:
@@ -216,9 +217,8 @@ class VideoRecording:
             yield f"{len(self.gaps)} gap{'s' * (len(self.gaps) > 1)} ({total:.3f} s)"
         if self.dropped:
             yield f"{self.dropped} dropped"
-        if self.resized:
-            sizes = ", ".join(f"{width}x{height}" for width, height in self.sizes)
-            yield f"{self.resized} fitted in" + (f" ({sizes})" if sizes else "")
+        if self.sizes:
+            yield sizes_in_words(self.sizes)
         if self.ended not in (None, Reason.COMPLETE):
             yield f"ended: {self.ended}"
 

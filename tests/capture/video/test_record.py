@@ -236,7 +236,7 @@ async def test_another_size_midway_is_fitted_in_and_not_stretched(join, show, tm
     for recording in (video, saved):
         assert recording.resized > 10
         assert dict(recording.sizes) == {(180, 320): recording.resized}
-        assert "fitted in (180x320)" in repr(video)
+        assert "fitted in (180x320)" in repr(recording)
 
 
 async def test_more_than_fits_is_refused_with_a_way_out(join, show):
